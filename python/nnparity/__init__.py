@@ -1,0 +1,45 @@
+"""One neural network written twice, in Python and in R, and a tool that uses the pair to find the bug in a third.
+
+The names below are loaded when they are first asked for (PEP 562), so that ``import nnparity`` costs no pandas,
+no rpy2 and no command line: the reference needs NumPy only.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# The public names, by the module that defines them: floor 0 first.
+_PUBLIC: dict[str, tuple[str, ...]] = {
+    "arithmetic": ("get_arithmetic",),
+    "random": (
+        "r_set_seed", "r_runif", "r_rnorm", "r_rexp", "r_sample",
+        "numpy_set_seed", "numpy_random_sample", "numpy_randn", "numpy_permutation", "numpy_shuffle", "numpy_randint",
+    ),
+    "checks": ("InputError",),
+    "activations": ("ACTIVATIONS", "activate", "activation_derivative", "backprop_activation"),
+    "losses": ("LOSSES", "loss_value", "loss_gradient", "output_delta"),
+    "initializers": ("INITIALIZERS", "initialize_parameters"),
+    "optimizers": ("OPTIMIZERS", "define_optimizer", "initial_state", "apply_update"),
+    "network": ("NetworkDefinition", "define_network", "forward", "backward", "gradient_step"),
+    "training": ("Network",),
+    "trace": ("trace_step", "trace_table", "write_trace", "read_trace"),
+    "compare": ("compare_traces", "first_difference"),
+    "parity": ("assert_parity",),
+}
+_HOME = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module that defines a public name when the name is first used."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])
