@@ -1,0 +1,199 @@
+"""Two traces are compared element by element: never by a norm, a mean or a correlation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .trace import format_number
+
+_NAME = re.compile(r"([A-Za-z]+?)([0-9]+)(_[A-Za-z0-9_]+)?")
+SMALLEST_SUBNORMAL = 2.0**-1074
+
+
+@dataclass(frozen=True)
+class QuantityDifference:
+    """How far two values of one quantity lie apart.
+
+    Attributes
+    ----------
+    quantity : str
+        Its name in the trace, such as ``dW2``.
+    count : int
+        Number of values compared.
+    max_abs, max_rel, max_ulp : float
+        The largest absolute difference, difference relative to the larger value, and difference in units in the last
+        place of the larger value, each over all elements.
+    ratio : float
+        The evidence ratio: the largest |difference| / rounding bound; NaN where no bound is known.
+    place : str
+        The worst element in the reader's own syntax, 0-based: ``W[1][2, 0]``.
+    value_a, value_b : float
+        The two values there.
+    problem : str
+        What cannot be measured as a distance: shape, NaN, Inf, a missing quantity; empty if there is none.
+    agrees : bool
+    """
+
+    quantity: str
+    count: int
+    max_abs: float
+    max_rel: float
+    max_ulp: float
+    ratio: float
+    place: str
+    value_a: float
+    value_b: float
+    problem: str
+    agrees: bool
+
+
+def compare_traces(
+    a, b, network=None, optimizer=None, arithmetic="fast", inputs_a=None, inputs_b=None
+) -> dict[str, QuantityDifference]:
+    """Hold two traces of one step against each other, quantity by quantity in order of computation.
+
+    Parameters
+    ----------
+    a, b : Trace
+    network, optimizer : definitions, optional
+        Without them no rounding bound is known and only equal values agree.
+    arithmetic : {"fast", "exact"}
+        ``fast`` allows what rounding can cause (`step_bounds`), ``exact`` demands the same bits.
+    inputs_a, inputs_b : dict, optional
+        What each step was computed from (``W1``, ``b1``, …, ``Y``, state); the traces' own unless given.
+
+    Returns
+    -------
+    dict
+        Quantity name -> `QuantityDifference`.
+    """
+    quantities = list(a) + [name for name in b if name not in a]
+    bounds: Mapping[str, Any] = {}
+    if arithmetic == "fast" and network is not None:
+        unequal = [name for name in quantities if not _same_values(a.get(name), b.get(name))]
+        if unequal:
+            from .bounds import step_bounds
+
+            bounds = step_bounds(network, optimizer, a, b, inputs_a, inputs_b, quantities=unequal)
+    return {
+        name: compare_quantity(name, a.get(name), b.get(name), bounds.get(name), arithmetic) for name in quantities
+    }
+
+
+def first_difference(comparison) -> QuantityDifference | None:
+    """The first quantity, in order of computation, that does not agree; None if all do."""
+    return next((difference for difference in comparison.values() if not difference.agrees), None)
+
+
+def compare_quantity(quantity, a, b, bound=None, arithmetic="fast") -> QuantityDifference:
+    """Compare two values of one quantity element by element.
+
+    Parameters
+    ----------
+    quantity : str
+    a, b : array or None
+        None where a trace lacks the quantity.
+    bound : array, optional
+        The largest difference that rounding can cause, element by element; without it only equal values agree.
+    arithmetic : {"fast", "exact"}
+        With ``exact`` the sign of zero counts too.
+
+    Returns
+    -------
+    QuantityDifference
+    """
+    if a is None or b is None:
+        return _unmeasurable(quantity, f"missing in the {'first' if a is None else 'second'} trace")
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if a.shape != b.shape:
+        return _unmeasurable(quantity, f"shape {_shape_text(a)} against {_shape_text(b)}")
+    if np.array_equal(a, b) and (arithmetic != "exact" or a.tobytes() == b.tobytes()):
+        return QuantityDifference(quantity, a.size, 0.0, 0.0, 0.0, 0.0, "", np.nan, np.nan, "", True)
+    return _compare_elements(quantity, a, b, bound, arithmetic)
+
+
+def _compare_elements(quantity, a, b, bound, arithmetic) -> QuantityDifference:
+    """Compare two arrays of one shape that are not the same bytes."""
+    with np.errstate(all="ignore"):
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        difference = np.where(same, 0.0, np.abs(a - b))
+        difference[np.isnan(difference)] = np.inf
+        larger = np.maximum(np.abs(a), np.abs(b))
+        relative = np.where(same, 0.0, np.where(np.isfinite(difference), difference / larger, np.inf))
+        ulps = np.where(same, 0.0, ulp_distance(a, b))
+        sign_of_zero = same & (a == 0) & (np.signbit(a) != np.signbit(b)) & (arithmetic == "exact")
+        known = bound is not None
+        ratio = evidence_ratio(difference, bound) if known else np.full(a.shape, np.nan)
+    wrong = (ratio > 1) if known else ~same | sign_of_zero
+    evidence = ratio if known else np.where(sign_of_zero, SMALLEST_SUBNORMAL, ulps)
+    worst = np.unravel_index(int(np.argmax(evidence)), a.shape)
+    x, y = float(a[worst]), float(b[worst])
+    problem = ""
+    if wrong[worst] and not (np.isfinite(x) and np.isfinite(y)):
+        problem = f"{format_number(x)} against {format_number(y)}"
+    elif sign_of_zero[worst]:
+        problem = "the sign of zero differs"
+    return QuantityDifference(
+        quantity,
+        a.size,
+        float(difference.max()),
+        float(relative.max()),
+        float(ulps.max()),
+        float(ratio[worst]) if known else np.nan,
+        element_place(quantity, worst),
+        x,
+        y,
+        problem,
+        not bool(wrong.any()),
+    )
+
+
+def evidence_ratio(difference, bound) -> np.ndarray:
+    """|difference| / bound, element by element: 0 where nothing differs, Inf where only equality could pass.
+
+    A bound that is not finite bounds nothing (the analysis presupposes that no intermediate result overflows): there
+    only equal values pass.
+    """
+    bound = np.broadcast_to(np.asarray(bound, dtype=np.float64), difference.shape)
+    usable = np.isfinite(bound) & (bound > 0) & np.isfinite(difference)
+    ratio = np.where(difference > 0, np.inf, 0.0)
+    return np.divide(difference, bound, out=ratio, where=usable)
+
+
+def ulp_distance(a, b) -> np.ndarray:
+    """|a − b| in units in the last place of the larger of the two; Inf if one of them is not finite."""
+    larger = np.maximum(np.abs(a), np.abs(b))
+    ulp = np.spacing(np.where(np.isfinite(larger), larger, 1.0))
+    with np.errstate(all="ignore"):
+        distance = np.abs(a - b) / ulp
+    return np.where(np.isfinite(larger), distance, np.inf)
+
+
+def element_place(quantity, index) -> str:
+    """The element at this 0-based index as Python code, in the notation of lists of layers: ``dW[1][2, 0]``."""
+    match = _NAME.fullmatch(quantity)
+    subscript = f"[{', '.join(str(int(i)) for i in index)}]" if len(index) else ""
+    if match is None:
+        return quantity + subscript
+    name, layer, suffix = match[1], int(match[2]), match[3] or ""
+    return f"{name}{suffix}[{layer - (name != 'A')}]{subscript}"
+
+
+def _same_values(a, b) -> bool:
+    """Whether two values of a quantity are equal in shape and in every element."""
+    return a is not None and b is not None and np.array_equal(a, b)
+
+
+def _unmeasurable(quantity, problem) -> QuantityDifference:
+    """Two values that have no distance."""
+    return QuantityDifference(quantity, 0, np.inf, np.inf, np.inf, np.inf, quantity, np.nan, np.nan, problem, False)
+
+
+def _shape_text(array) -> str:
+    """The shape of an array in words: ``3 × 2``, ``3``, ``scalar``."""
+    return " × ".join(str(n) for n in array.shape) or "scalar"
