@@ -26,7 +26,7 @@ nnparity_script <- function() {
 
 # Evaluates every other file of the folder in `envir`. They only define, so their order does not matter.
 source_sisters <- function(folder, envir) {
-  sisters <- sort(list.files(folder, pattern = "[.][Rr]$"), method = "radix")
+  sisters <- sort(list.files(folder, pattern = "[.]R$"), method = "radix")
   for (sister in setdiff(sisters, "nnparity.R")) {
     sys.source(file.path(folder, sister), envir = envir, keep.source = FALSE)
   }
@@ -34,7 +34,8 @@ source_sisters <- function(folder, envir) {
 
 if (!isNamespace(topenv())) {
   if (is.null(nnparity_file())) stop("load nnparity with source(\"R/nnparity.R\") or run it with Rscript R/nnparity.R")
-  source_sisters(dirname(nnparity_file()), environment())
+  nnparity_folder <- normalizePath(dirname(nnparity_file()), winslash = "/")
+  source_sisters(nnparity_folder, environment())
   if (sys.nframe() == 0L && !is.null(nnparity_script())) {
     quit(save = "no", status = main(commandArgs(trailingOnly = TRUE)))
   }

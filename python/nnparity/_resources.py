@@ -6,16 +6,6 @@ _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent.parent
 
 
-def _first_directory(*candidates: Path) -> Path:
-    for candidate in candidates:
-        if candidate.is_dir():
-            return candidate
-    raise FileNotFoundError(
-        f"expected a folder of nnparity's own files at {' or '.join(map(str, candidates))}, found none: "
-        "the installation is damaged, install nnparity again"
-    )
-
-
 def in_checkout() -> bool:
     """Tell whether this module lies in a checkout (``python/nnparity`` beside ``R/``) and not in an installed wheel."""
     return (_CHECKOUT / "R" / "nnparity.R").is_file() and (_CHECKOUT / "pyproject.toml").is_file()
@@ -29,7 +19,7 @@ def r_source_dir() -> Path:
     FileNotFoundError
         If neither the checkout nor the wheel has one.
     """
-    return _first_directory(*([_CHECKOUT / "R"] if in_checkout() else []), _PACKAGE / "_r" / "R")
+    return _own_folder("R")
 
 
 def data_dir() -> Path:
@@ -40,4 +30,12 @@ def data_dir() -> Path:
     FileNotFoundError
         If neither the checkout nor the wheel has one.
     """
-    return _first_directory(*([_CHECKOUT / "fixtures" / "data"] if in_checkout() else []), _PACKAGE / "_data")
+    return _own_folder("fixtures/data")
+
+
+def _own_folder(name: str) -> Path:
+    # The wheel lays its copies out as the checkout does, one floor down in _r/.
+    folder = (_CHECKOUT if in_checkout() else _PACKAGE / "_r") / name
+    if not folder.is_dir():
+        raise FileNotFoundError(f"expected nnparity's own files in {folder}, which is no folder: install nnparity again")
+    return folder
