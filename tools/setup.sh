@@ -14,18 +14,25 @@ die() { printf '\nnnparity set-up: %s\n' "$*" >&2; exit 1; }
 
 # --- system ----------------------------------------------------------------------------------------------------------
 
-# Package by package for apt: name, and a test that tells whether the machine can do without it.
-needed_packages() {
+# What nothing works without, by its Debian name.
+required_packages() {
   command -v Rscript >/dev/null || echo r-base-core
-  # `R CMD config` and the headers are what pip needs to build rpy2-rinterface.
-  { command -v gcc && command -v make && test -e "$(R RHOME 2>/dev/null)/etc/Makeconf"; } >/dev/null 2>&1 || echo r-base-dev
-  Rscript -e 'quit(status = !requireNamespace("tinytest", quietly = TRUE))' >/dev/null 2>&1 || echo r-cran-tinytest
-  local python; python=$(find_python) || { echo python3 python3-venv python3-dev; return; }
+  local python; python=$(find_python) || { echo python3 python3-venv; return; }
   "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
-  "$python" -c 'import pathlib, sysconfig, sys
-sys.exit(not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists())' || echo python3-dev
-  [ "${OPENBLAS:-no}" = no ] || dpkg -s libopenblas0-pthread >/dev/null 2>&1 || echo libopenblas0-pthread
 }
+
+# What building rpy2 and running the R suite take; without them the rest still works.
+wanted_packages() {
+  if on_debian && ! installed r-base-dev; then echo r-base-dev; fi
+  local python; python=$(find_python) || python=none
+  "$python" -c 'import pathlib, sysconfig, sys
+sys.exit(not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists())' 2>/dev/null || echo python3-dev
+  Rscript -e 'quit(status = !requireNamespace("tinytest", quietly = TRUE))' >/dev/null 2>&1 || echo r-cran-tinytest
+  if [ "${OPENBLAS:-no}" != no ] && ! installed libopenblas0-pthread; then echo libopenblas0-pthread; fi
+}
+
+on_debian() { command -v apt-get >/dev/null; }
+installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
 # The first Python of 3.11 or later: the one asked for, the system's, then the newest.
 find_python() {
@@ -40,34 +47,36 @@ find_python() {
 }
 
 as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"
-  elif command -v sudo >/dev/null; then sudo "$@"
-  else return 127
-  fi
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+apt_install() {
+  export DEBIAN_FRONTEND=noninteractive
+  as_root apt-get install -y -q "$@" || { as_root apt-get update -q && as_root apt-get install -y -q "$@"; }
 }
 
 setup_system() {
-  local packages; packages=$(needed_packages | tr '\n' ' ')
-  if [ -z "${packages// /}" ]; then
+  local required wanted
+  required=$(required_packages | xargs)
+  wanted=$(wanted_packages | xargs)
+  if [ -z "$required$wanted" ]; then
     say "system: R and Python are there"
-  elif command -v apt-get >/dev/null; then
-    say "system: apt-get install $packages"
-    if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
-      die "these Debian packages are missing and neither root nor sudo is at hand. Ask for: apt-get install $packages"
-    fi
-    export DEBIAN_FRONTEND=noninteractive
-    # shellcheck disable=SC2086
-    as_root apt-get install -y -q $packages || { as_root apt-get update -q && as_root apt-get install -y -q $packages; } ||
-      die "apt-get could not install: $packages"
-  else
+  elif on_debian && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+    say "system: apt-get install $required $wanted"
+    # shellcheck disable=SC2086 # a list of words
+    apt_install $required $wanted || [ -z "$required" ] || die "apt-get could not install $required"
+  elif [ -n "$required" ]; then
     case "$(uname -s)" in
-      Darwin) die "missing: $packages. On macOS: brew install r python@3.12, then Rscript -e 'install.packages(\"tinytest\")', then make again" ;;
-      *) die "missing (Debian's names): $packages. Install R 4.1 or later with its headers, the R package tinytest and Python 3.11 or later, then make again" ;;
+      Darwin) die "missing: $required (Debian's names). On macOS: brew install r python@3.12, then make again" ;;
+      *) die "missing: $required (Debian's names), and no apt-get with root or sudo to install them. Install R 4.1 or later and Python 3.11 or later, then make again" ;;
     esac
+  else
+    say "system: going on without $wanted (Debian's names)"
+    echo "The in-process bridge and the R suite may be missing; install them for the whole, then: make setup"
   fi
-  find_python >/dev/null || die "Python 3.11 or later is needed, $(python3 --version 2>&1) was found. Name another one with make PYTHON=/path/to/python3.12"
+  find_python >/dev/null || die "Python 3.11 or later is needed; name it with make PYTHON=/path/to/python3.12"
   Rscript --version 2>&1 | head -n 1
-  if command -v dpkg >/dev/null && ! dpkg -s libopenblas0-pthread >/dev/null 2>&1; then
+  if on_debian && ! installed libopenblas0-pthread; then
     echo "R's matrix products are several times faster with OpenBLAS: make setup OPENBLAS=yes"
   fi
 }
