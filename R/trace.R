@@ -84,26 +84,26 @@ write_trace <- function(path, traces) {
 # everything else a matrix. A missing or damaged file is an error that names the line.
 read_trace <- function(path) {
   if (!file.exists(path) || dir.exists(path)) {
-    stop_input(sprintf("trace file must be readable, but '%s' is not: No such file or directory.", path))
+    stop_input(sprintf("trace file must be readable, but '%s' is not: No such file or directory", path))
   }
   text <- readBin(path, "raw", file.size(path))
   if (any(text == as.raw(0L)) || !validUTF8(rawToChar(text))) {
-    stop_input(sprintf("'%s' is not a trace file: it is not text.", path))
+    stop_input(sprintf("'%s' is not a trace file: it is not text", path))
   }
   ended <- length(text) > 0L && text[length(text)] == charToRaw("\n")
   lines <- sub("\r$", "", strsplit(rawToChar(text), "\n", fixed = TRUE)[[1L]])
   first <- if (length(lines)) lines[[1L]] else ""
   if (first != trace_magic) {
     stop_input(sprintf(
-      "'%s' is not a trace file: line 1 must be '%s', not '%s'.", path, trace_magic, substr(first, 1L, 60L)
+      "'%s' is not a trace file: line 1 must be '%s', not '%s'", path, trace_magic, substr(first, 1L, 60L)
     ))
   }
   found <- if (length(lines) > 1L) lines[[2L]] else ""
   if (found != trace_columns) {
-    stop_input(sprintf("trace file '%s', line 2: expected '%s', found '%s'.", path, trace_columns, substr(found, 1L, 60L)))
+    stop_input(sprintf("trace file '%s', line 2: expected '%s', found '%s'", path, trace_columns, substr(found, 1L, 60L)))
   }
   if (!ended) {
-    stop_input(sprintf("trace file '%s', line %d: the file is truncated, this line has no end.", path, length(lines)))
+    stop_input(sprintf("trace file '%s', line %d: the file is truncated, this line has no end", path, length(lines)))
   }
   traces_of_lines(path, lines[-(1:2)])
 }
@@ -165,7 +165,7 @@ shape_of_block <- function(path, quantity, rows, cols, first) {
 
 # The error for the element line with this index (1-based); two header lines stand above it.
 damaged <- function(path, index, sentence) {
-  stop_input(sprintf("trace file '%s', line %d: %s.", path, index + 2L, sentence))
+  stop_input(sprintf("trace file '%s', line %d: %s", path, index + 2L, sentence))
 }
 
 # One trace is a sequence of one step.
@@ -192,7 +192,7 @@ format_number <- function(x) {
 write_text_atomically <- function(path, text) {
   folder <- dirname(path)
   if (!dir.exists(folder) || file.access(folder, 2L) != 0L) {
-    stop_input(sprintf("'%s' must be writable, but it is not: No such file or directory.", path))
+    stop_input(sprintf("'%s' must be writable, but it is not: No such file or directory", path))
   }
   temporary <- tempfile(basename(path), tmpdir = folder, fileext = ".part")
   on.exit(unlink(temporary))

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .trace import format_number
+from nnparity.arithmetic import Arithmetic
+from nnparity.bounds import step_bounds
+from nnparity.rounding import SMALLEST_SUBNORMAL
+from nnparity.trace import format_number
 
 _NAME = re.compile(r"([A-Za-z]+?)([0-9]+)(_[A-Za-z0-9_]+)?")
-SMALLEST_SUBNORMAL = 2.0**-1074
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,12 @@ def compare_traces(
     dict
         Quantity name -> `QuantityDifference`.
     """
+    arithmetic = arithmetic.name if isinstance(arithmetic, Arithmetic) else arithmetic
     quantities = list(a) + [name for name in b if name not in a]
     bounds: Mapping[str, Any] = {}
     if arithmetic == "fast" and network is not None:
-        unequal = [name for name in quantities if not _same_values(a.get(name), b.get(name))]
+        unequal = [name for name in quantities if not same_values(a.get(name), b.get(name))]
         if unequal:
-            from .bounds import step_bounds
-
             bounds = step_bounds(network, optimizer, a, b, inputs_a, inputs_b, quantities=unequal)
     return {
         name: compare_quantity(name, a.get(name), b.get(name), bounds.get(name), arithmetic) for name in quantities
@@ -108,16 +109,16 @@ def compare_quantity(quantity, a, b, bound=None, arithmetic="fast") -> QuantityD
     QuantityDifference
     """
     if a is None or b is None:
-        return _unmeasurable(quantity, f"missing in the {'first' if a is None else 'second'} trace")
+        return unmeasurable(quantity, f"missing in the {'first' if a is None else 'second'} trace")
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.shape != b.shape:
-        return _unmeasurable(quantity, f"shape {_shape_text(a)} against {_shape_text(b)}")
+        return unmeasurable(quantity, f"shape {shape_text(a)} against {shape_text(b)}")
     if np.array_equal(a, b) and (arithmetic != "exact" or a.tobytes() == b.tobytes()):
         return QuantityDifference(quantity, a.size, 0.0, 0.0, 0.0, 0.0, "", np.nan, np.nan, "", True)
-    return _compare_elements(quantity, a, b, bound, arithmetic)
+    return compare_elements(quantity, a, b, bound, arithmetic)
 
 
-def _compare_elements(quantity, a, b, bound, arithmetic) -> QuantityDifference:
+def compare_elements(quantity, a, b, bound, arithmetic) -> QuantityDifference:
     """Compare two arrays of one shape that are not the same bytes."""
     with np.errstate(all="ignore"):
         same = (a == b) | (np.isnan(a) & np.isnan(b))
@@ -184,16 +185,16 @@ def element_place(quantity, index) -> str:
     return f"{name}{suffix}[{layer - (name != 'A')}]{subscript}"
 
 
-def _same_values(a, b) -> bool:
+def same_values(a, b) -> bool:
     """Whether two values of a quantity are equal in shape and in every element."""
     return a is not None and b is not None and np.array_equal(a, b)
 
 
-def _unmeasurable(quantity, problem) -> QuantityDifference:
+def unmeasurable(quantity, problem) -> QuantityDifference:
     """Two values that have no distance."""
     return QuantityDifference(quantity, 0, np.inf, np.inf, np.inf, np.inf, quantity, np.nan, np.nan, problem, False)
 
 
-def _shape_text(array) -> str:
+def shape_text(array) -> str:
     """The shape of an array in words: ``3 × 2``, ``3``, ``scalar``."""
     return " × ".join(str(n) for n in array.shape) or "scalar"

@@ -8,13 +8,14 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from .checks import InputError
-from .network import backward, forward, loss_value
-from .optimizers import apply_update
+from nnparity.checks import stop_input
+from nnparity.losses import loss_value
+from nnparity.network import backward, forward
+from nnparity.optimizers import apply_update
 
 if TYPE_CHECKING:
     import pandas
@@ -119,9 +120,9 @@ def trace_table(traces) -> pandas.DataFrame:
     import pandas
 
     columns: dict[str, list[Any]] = {name: [] for name in TRACE_COLUMNS.split(",")}
-    for step, trace in enumerate(_as_steps(traces), start=1):
+    for step, trace in enumerate(as_steps(traces), start=1):
         for quantity, value in trace.items():
-            array = _as_matrix(value)
+            array = as_matrix(value)
             rows, cols = array.shape
             columns["step"].append(np.full(array.size, step))
             columns["quantity"].append(np.full(array.size, quantity, dtype=object))
@@ -144,9 +145,9 @@ def write_trace(path, traces) -> None:
         One trace per step.
     """
     lines = [TRACE_MAGIC, TRACE_COLUMNS]
-    for step, trace in enumerate(_as_steps(traces), start=1):
+    for step, trace in enumerate(as_steps(traces), start=1):
         for quantity, value in trace.items():
-            array = _as_matrix(value)
+            array = as_matrix(value)
             lines.extend(
                 f"{step},{quantity},{row},{col},{format_number(x)}"
                 for col, column in enumerate(array.T.tolist(), start=1)
@@ -175,28 +176,28 @@ def read_trace(path) -> list[Trace]:
     try:
         text = Path(path).read_bytes().decode("utf-8")
     except OSError as error:
-        raise InputError(f"trace file must be readable, but '{path}' is not: {error.strerror}.") from None
+        stop_input(f"trace file must be readable, but '{path}' is not: {error.strerror}")
     except UnicodeDecodeError:
-        raise InputError(f"'{path}' is not a trace file: it is not text.") from None
+        stop_input(f"'{path}' is not a trace file: it is not text")
     lines = text.replace("\r\n", "\n").split("\n")
     if lines[0] != TRACE_MAGIC:
-        raise InputError(f"'{path}' is not a trace file: line 1 must be '{TRACE_MAGIC}', not '{lines[0][:60]}'.")
+        stop_input(f"'{path}' is not a trace file: line 1 must be '{TRACE_MAGIC}', not '{lines[0][:60]}'")
     if len(lines) < 2 or lines[1] != TRACE_COLUMNS:
         found = lines[1][:60] if len(lines) > 1 else ""
-        raise InputError(f"trace file '{path}', line 2: expected '{TRACE_COLUMNS}', found '{found}'.")
+        stop_input(f"trace file '{path}', line 2: expected '{TRACE_COLUMNS}', found '{found}'")
     if lines[-1] != "":
-        raise InputError(f"trace file '{path}', line {len(lines)}: the file is truncated, this line has no end.")
-    return _traces_of_lines(path, lines[2:-1])
+        stop_input(f"trace file '{path}', line {len(lines)}: the file is truncated, this line has no end")
+    return traces_of_lines(path, lines[2:-1])
 
 
-def _traces_of_lines(path, lines) -> list[Trace]:
+def traces_of_lines(path, lines) -> list[Trace]:
     """Traces from the element lines of a file; line numbers in errors count from the top of the file."""
     blocks: list[tuple[int, str, int]] = []  # step, quantity, index of its first line
     rows, cols, values = [], [], []
     for i, line in enumerate(lines):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise _damaged(path, i, f"expected step,quantity,row,col,value, found '{line[:60]}'")
+            damaged(path, i, f"expected step,quantity,row,col,value, found '{line[:60]}'")
         step, quantity = int(match[1]), match[2]
         if not blocks or blocks[-1][:2] != (step, quantity):
             blocks.append((step, quantity, i))
@@ -209,44 +210,43 @@ def _traces_of_lines(path, lines) -> list[Trace]:
         if step == len(traces) + 1:
             traces.append(Trace())
         elif step != len(traces) or step == 0:
-            raise _damaged(path, first, f"expected step {len(traces) + 1}, found step {step}")
+            damaged(path, first, f"expected step {len(traces) + 1}, found step {step}")
         if quantity in traces[-1]:
-            raise _damaged(path, first, f"{quantity} of step {step} stands in two places")
-        shape = _shape_of_block(path, quantity, rows[first:end], cols[first:end], first)
-        traces[-1][quantity] = _as_quantity(quantity, np.array(values[first:end]).reshape(shape, order="F"))
+            damaged(path, first, f"{quantity} of step {step} stands in two places")
+        shape = shape_of_block(path, quantity, rows[first:end], cols[first:end], first)
+        traces[-1][quantity] = as_quantity(quantity, np.array(values[first:end]).reshape(shape, order="F"))
     return traces
 
 
-def _shape_of_block(path, quantity, rows, cols, first) -> tuple[int, int]:
+def shape_of_block(path, quantity, rows, cols, first) -> tuple[int, int]:
     """Rows and columns of a quantity whose elements must stand column by column, without a gap."""
     height = next((i for i, col in enumerate(cols) if col != 1), len(cols)) or 1
     for i, (row, col) in enumerate(zip(rows, cols)):
         if (row, col) != (i % height + 1, i // height + 1):
-            raise _damaged(
-                path, first + i, f"expected row {i % height + 1}, column {i // height + 1} of {quantity}, found row {row}, column {col}"
-            )
+            place = f"row {i % height + 1}, column {i // height + 1} of {quantity}"
+            damaged(path, first + i, f"expected {place}, found row {row}, column {col}")
     if len(rows) % height:
-        raise _damaged(path, first + len(rows) - 1, f"the last column of {quantity} has {len(rows) % height} of {height} rows")
+        damaged(path, first + len(rows) - 1, f"the last column of {quantity} has {len(rows) % height} of {height} rows")
     return height, len(rows) // height
 
 
-def _damaged(path, index, sentence) -> InputError:
-    """The error for the element line with this index (0-based); two header lines stand above it."""
-    return InputError(f"trace file '{path}', line {index + 3}: {sentence}.")
+def damaged(path, index, sentence) -> NoReturn:
+    """InputError for the element line with this index (0-based); two header lines stand above it."""
+    stop_input(f"trace file '{path}', line {index + 3}: {sentence}")
 
 
-def _as_steps(traces) -> Sequence[Mapping[str, Any]]:
+def as_steps(traces) -> Sequence[Mapping[str, Any]]:
     """One trace is a sequence of one step."""
     return [traces] if isinstance(traces, Mapping) else list(traces)
 
 
-def _as_matrix(value) -> np.ndarray:
+def as_matrix(value) -> np.ndarray:
     """A scalar as 1 x 1, a vector as one column."""
     array = np.asarray(value, dtype=np.float64)
     return array if array.ndim == 2 else array.reshape(-1, 1)
 
 
-def _as_quantity(quantity, matrix) -> Any:
+def as_quantity(quantity, matrix) -> Any:
     """The shape a quantity has in a trace: biases are 1-D, the loss is a scalar, all else is a matrix."""
     if quantity in SCALARS and matrix.size == 1:
         return float(matrix[0, 0])
@@ -268,7 +268,7 @@ def write_text_atomically(path, text) -> None:
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     except OSError as error:
-        raise InputError(f"'{path}' must be writable, but it is not: {error.strerror}.") from None
+        stop_input(f"'{path}' must be writable, but it is not: {error.strerror}")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)

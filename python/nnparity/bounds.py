@@ -1,0 +1,592 @@
+"""How far rounding alone can drive two correct evaluations of one step apart: a bound for every element of every quantity.
+
+Each quantity is judged given the inputs it was computed from: its radius starts from the measured difference of those inputs in
+the two traces and grows by the rounding of its own formula (`rounding`), so nothing is carried from step to step.  Both
+evaluations lie within the radius of the exact result, hence at most two radii apart.  docs/rounding.md has the derivation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from nnparity.activations import activation_parts
+from nnparity.arithmetic import Array
+from nnparity.checks import stop_input
+from nnparity.losses import stable_pair
+from nnparity.optimizers import OPTIMIZERS
+from nnparity.rounding import (
+    LIBM_ROUNDINGS,
+    UNIT_ROUNDOFF,
+    Ball,
+    ball_abs,
+    ball_add,
+    ball_clip,
+    ball_col_sums,
+    ball_divide,
+    ball_exact,
+    ball_log,
+    ball_log_softmax,
+    ball_logistic,
+    ball_logistic_slope,
+    ball_matmul,
+    ball_multiply,
+    ball_round,
+    ball_row_sums,
+    ball_scale,
+    ball_shifted,
+    ball_sign,
+    ball_softmax,
+    ball_softplus,
+    ball_sqrt,
+    ball_square,
+    ball_step,
+    ball_subtract,
+    ball_tanh,
+    ball_tanh_slope,
+    ball_total,
+    ball_transpose,
+    logistic_size,
+)
+
+# The second-order terms of the radii's own computation in doubles are below this.
+SAFETY = 1.0 + 2.0**-10
+
+
+# Activations: the ball of f(z) and of f'(z) out of the ball of z.
+
+GELU_SCALE = 2.0 * np.sqrt(2.0 / np.pi)
+GELU_CUBIC = 0.044715
+
+
+def linear_balls(z: Ball, network) -> tuple[Ball, Ball]:
+    """f = z, f' = 1."""
+    return z, ball_exact(np.ones(z.value.shape))
+
+
+def sigmoid_balls(z: Ball, network) -> tuple[Ball, Ball]:
+    """f = sigma(z), f' = sigma'(z)."""
+    return ball_logistic(z), ball_logistic_slope(z)
+
+
+def tanh_balls(z: Ball, network) -> tuple[Ball, Ball]:
+    """f = tanh z, f' = 1 - tanh(z)^2."""
+    return ball_tanh(z), ball_tanh_slope(z)
+
+
+def leaky_balls(z: Ball, slope: float) -> tuple[Ball, Ball]:
+    """f = z where z > 0, else slope z; it is steepest on one of the sides that the ball touches."""
+    steep = np.where(z.value > z.radius, 1.0, np.where(z.value < -z.radius, abs(slope), max(1.0, abs(slope))))
+    value = Ball(np.where(z.value > 0, z.value, slope * z.value), steep * z.radius)
+    return ball_round(value, 1), ball_step(z, slope, 1.0)
+
+
+def relu_balls(z: Ball, network) -> tuple[Ball, Ball]:
+    """f = max(z, 0), f' = 1 where z > 0, else 0."""
+    return leaky_balls(z, 0.0)
+
+
+def leaky_relu_balls(z: Ball, network) -> tuple[Ball, Ball]:
+    """f = z where z > 0, else slope z."""
+    return leaky_balls(z, network.slope)
+
+
+def elu_balls(z: Ball, network) -> tuple[Ball, Ball]:
+    """f = z where z > 0, else alpha (e^z - 1); f' = 1, else alpha e^z; 16 roundings of alpha admit e^z - 1 and a + alpha."""
+    alpha = network.elu_alpha
+    negative = np.minimum(z.value, 0.0)
+    top = abs(alpha) * np.exp(np.minimum(z.value + z.radius, 0.0))
+    beyond = z.value + z.radius > 0
+    value = Ball(np.where(z.value > 0, z.value, alpha * np.expm1(negative)), np.where(beyond, max(1.0, abs(alpha)), top) * z.radius)
+    jump = ball_step(z, 0.0, abs(1.0 - alpha)).radius
+    bent = np.where(z.value > z.radius, 0.0, top * z.radius)
+    slope = Ball(np.where(z.value > 0, 1.0, alpha * np.exp(negative)), jump + bent)
+    below = np.where(z.value > z.radius, 0.0, abs(alpha))
+    return ball_round(value, 2 * LIBM_ROUNDINGS, below), ball_round(slope, 2 * LIBM_ROUNDINGS, below)
+
+
+def softplus_balls(z: Ball, network) -> tuple[Ball, Ball]:
+    """f = ln(1 + e^z), f' = sigma(z)."""
+    return ball_softplus(z), ball_logistic(z)
+
+
+def gelu_balls(z: Ball, network) -> tuple[Ball, Ball]:
+    """f = z sigma(u), f' = sigma(u) + z sigma'(u) u' with u = 2 sqrt(2/pi) (z + 0.044715 z^3), u' = 2 sqrt(2/pi) (1 + 3 * 0.044715 z^2)."""
+    square = ball_square(z)
+    u = ball_round(ball_scale(ball_add(z, ball_scale(ball_multiply(square, z), GELU_CUBIC)), GELU_SCALE), 4)
+    rate = ball_scale(ball_add(ball_exact(1.0), ball_scale(square, 3.0 * GELU_CUBIC)), GELU_SCALE)
+    value = ball_multiply(z, ball_logistic(u))
+    slope = ball_add(ball_logistic(u), ball_multiply(ball_multiply(z, rate), ball_logistic_slope(u)))
+    return value, ball_round(slope, 8)
+
+
+def silu_balls(z: Ball, network) -> tuple[Ball, Ball]:
+    """f = z sigma(z), f' = sigma(z) + z sigma'(z)."""
+    value = ball_multiply(z, ball_logistic(z))
+    slope = ball_add(ball_logistic(z), ball_multiply(z, ball_logistic_slope(z)))
+    return value, ball_round(slope, 8)
+
+
+ACTIVATION_BALLS: dict[str, Callable[[Ball, Any], tuple[Ball, Ball]]] = {
+    "linear": linear_balls,
+    "sigmoid": sigmoid_balls,
+    "tanh": tanh_balls,
+    "relu": relu_balls,
+    "leaky_relu": leaky_relu_balls,
+    "elu": elu_balls,
+    "softplus": softplus_balls,
+    "gelu": gelu_balls,
+    "silu": silu_balls,
+}
+
+
+def activation_ball(part: str, z: Ball, network) -> Ball:
+    """The ball of one activation's value."""
+    return ball_softmax(z) if part == "softmax" else ACTIVATION_BALLS[part](z, network)[0]
+
+
+def chain_balls(parts, z: Ball, network) -> list[Ball]:
+    """z, then the ball after each part of a composition."""
+    balls = [z]
+    for part in parts:
+        balls.append(activation_ball(part, balls[-1], network))
+    return balls
+
+
+def backprop_balls(parts, balls, dA: Ball, network) -> Ball:
+    """dC_i/dz out of dC_i/da, back through the parts of a composition."""
+    for k in reversed(range(len(parts))):
+        if parts[k] == "softmax":
+            # delta_j = a_j (dA_j - sum_k a_k dA_k)
+            a = ball_round(balls[k + 1], balls[k + 1].value.shape[0] + 2 * LIBM_ROUNDINGS)
+            mean = ball_col_sums(ball_multiply(a, dA))
+            dA = ball_round(ball_multiply(a, ball_subtract(dA, mean)), 4)
+        else:
+            # delta = dA * f'(z)
+            dA = ball_round(ball_multiply(dA, ACTIVATION_BALLS[parts[k]](balls[k], network)[1]), 4)
+    return dA
+
+
+# Losses: the ball of the terms of C_i and of dC_i/da.
+
+
+def quadratic_balls(a: Ball, y: Ball, network) -> tuple[Ball, Ball]:
+    """1/2 (a - y)^2 and a - y."""
+    r = ball_subtract(a, y)
+    return ball_scale(ball_square(r), 0.5), r
+
+
+def mean_squared_error_balls(a: Ball, y: Ball, network) -> tuple[Ball, Ball]:
+    """(a - y)^2 / n and 2 (a - y) / n."""
+    n, r = a.value.shape[0], ball_subtract(a, y)
+    return ball_scale(ball_square(r), 1.0 / n), ball_scale(r, 2.0 / n)
+
+
+def mean_absolute_error_balls(a: Ball, y: Ball, network) -> tuple[Ball, Ball]:
+    """|a - y| / n and sign(a - y) / n."""
+    n, r = a.value.shape[0], ball_subtract(a, y)
+    return ball_scale(ball_abs(r), 1.0 / n), ball_scale(ball_sign(r), 1.0 / n)
+
+
+def huber_balls(a: Ball, y: Ball, network) -> tuple[Ball, Ball]:
+    """h(a - y) / n and a - y clipped to [-huber_delta, huber_delta], / n; |h'| is at most |a - y| and huber_delta."""
+    n, limit, r = a.value.shape[0], network.huber_delta, ball_subtract(a, y)
+    size = np.abs(r.value)
+    value = np.where(size > limit, limit * (size - 0.5 * limit), 0.5 * size * size)
+    radius = np.minimum(size + r.radius, limit) * r.radius
+    terms = ball_round(Ball(value, radius), 4, np.minimum(size, limit) * (size + limit) + radius)
+    return ball_scale(terms, 1.0 / n), ball_scale(ball_clip(r, limit), 1.0 / n)
+
+
+def binary_cross_entropy_balls(a: Ball, y: Ball, network) -> tuple[Ball, Ball]:
+    """-(y ln a + (1 - y) ln(1 - a)) and (1 - y)/(1 - a) - y/a."""
+    one = ball_exact(1.0)
+    rest_y, rest_a = ball_subtract(one, y), ball_subtract(one, a)
+    terms = ball_add(weigh_ball(y, ball_log(a)), weigh_ball(rest_y, ball_log(rest_a)))
+    return terms, ball_subtract(ball_divide(rest_y, rest_a), ball_divide(y, a))
+
+
+def categorical_cross_entropy_balls(a: Ball, y: Ball, network) -> tuple[Ball, Ball]:
+    """-y ln a and -y / a."""
+    return weigh_ball(y, ball_log(a)), ball_scale(ball_divide(y, a), -1.0)
+
+
+LOSS_BALLS: dict[str, Callable[[Ball, Ball, Any], tuple[Ball, Ball]]] = {
+    "quadratic": quadratic_balls,
+    "mean_squared_error": mean_squared_error_balls,
+    "mean_absolute_error": mean_absolute_error_balls,
+    "huber": huber_balls,
+    "binary_cross_entropy": binary_cross_entropy_balls,
+    "categorical_cross_entropy": categorical_cross_entropy_balls,
+}
+
+
+def weigh_ball(y: Ball, terms: Ball) -> Ball:
+    """y * terms, with 0 * Inf = 0: what has no weight does not count."""
+    product = ball_multiply(y, terms)
+    nothing = (y.value == 0) & (y.radius == 0)
+    return Ball(np.where(nothing, 0.0, product.value), np.where(nothing, 0.0, product.radius))
+
+
+# Pairs of loss and output activation taken together, from z: the terms of C_i and dC_i/dz.
+
+
+def sigmoid_binary_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
+    """ln(1 + e^z) - y z and a - y; the derivative of the first is at most |a - y| + dz / 4."""
+    size = np.abs(z.value)
+    value = np.logaddexp(0.0, z.value) - y.value * z.value
+    radius = (np.abs(logistic_size(z.value) - y.value) + 0.25 * z.radius) * z.radius + (size + z.radius) * y.radius
+    scale = 1.0 + size + np.abs(y.value * z.value)
+    return ball_round(Ball(value, radius), 16, scale), delta_ball(a, y)
+
+
+def sigmoid_categorical_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
+    """y ln(1 + e^-z) and -y sigma(-z)."""
+    opposite = Ball(-z.value, z.radius)
+    return weigh_ball(y, ball_softplus(opposite)), ball_round(ball_scale(weigh_ball(y, ball_logistic(opposite)), -1.0), 4)
+
+
+def softplus_categorical_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
+    """-y ln a and -y sigma(z)/a with a = ln(1 + e^z): the derivative of ln a is at most 1, that of sigma/a at most 1/2."""
+    softplus = np.logaddexp(0.0, z.value)
+    tail = z.value < -37.0
+    logarithm = np.where(tail, z.value, np.log(softplus))
+    terms = ball_round(Ball(logarithm, z.radius), 32, 1.0 + np.abs(logarithm))
+    ratio = np.where(tail, 1.0, logistic_size(z.value) / softplus)
+    loose = np.where(tail, 0.0, a.radius / np.maximum(softplus - a.radius, 0.5 * softplus))
+    slope = ball_round(Ball(ratio, 0.5 * z.radius + ratio * loose), 32, 1.0)
+    return weigh_ball(y, terms), ball_scale(weigh_ball(y, slope), -1.0)
+
+
+def softmax_categorical_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
+    """-y ln a and a sum y - y."""
+    total = ball_col_sums(y)
+    delta = ball_subtract(ball_multiply(widen_softmax(a), total), y)
+    return weigh_ball(y, ball_log_softmax(z)), ball_round(delta, 8, np.abs(a.value * total.value) + np.abs(y.value))
+
+
+def softmax_binary_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
+    """-y ln a - (1 - y) ln(1 - a) and n a_j - y_j - sum_k (1 - y_k) p_jk, p_jk the softmax over the units other than k."""
+    n = z.value.shape[0]
+    shifted = ball_shifted(z)
+    reach = shifted.radius.max(axis=0)
+    normalizer = np.log(np.exp(shifted.value).sum(axis=0))
+    rest_y = ball_subtract(ball_exact(1.0), y)
+    complement = np.empty(z.value.shape)
+    wide = widen_softmax(a)
+    value, radius, size = n * wide.value - y.value, n * wide.radius + y.radius, n * wide.value + np.abs(y.value)
+    for k in range(n):
+        others = z.value.copy()
+        others[k, :] = -np.inf
+        top = others.max(axis=0)
+        E = np.exp(others - top)
+        total = E.sum(axis=0)
+        complement[k, :] = (top - z.value.max(axis=0)) + np.log(total) - normalizer
+        # p_jk moves by a factor of at most e^(2 reach), the largest change within the column
+        reach_k = reach + UNIT_ROUNDOFF * np.abs(top - z.value.max(axis=0))
+        p = ball_round(Ball(E / total, E / total * np.expm1(2.0 * reach_k)), n + 2 * LIBM_ROUNDINGS + 4)
+        part = ball_multiply(Ball(rest_y.value[k, :], rest_y.radius[k, :]), p)
+        value, radius, size = value - part.value, radius + part.radius, size + np.abs(part.value)
+    scale = 1.0 + np.abs(complement) + normalizer + np.abs(z.value).max(axis=0)
+    logarithm = ball_round(Ball(complement, np.broadcast_to(2.0 * reach, complement.shape)), n + 4 * LIBM_ROUNDINGS + 8, scale)
+    terms = ball_add(weigh_ball(y, ball_log_softmax(z)), weigh_ball(rest_y, logarithm))
+    return terms, ball_round(Ball(value, radius), n + 4, size)
+
+
+PAIR_BALLS: dict[tuple[str, str], Callable[[Ball, Ball, Ball], tuple[Ball, Ball]]] = {
+    ("binary_cross_entropy", "sigmoid"): sigmoid_binary_balls,
+    ("binary_cross_entropy", "softmax"): softmax_binary_balls,
+    ("categorical_cross_entropy", "sigmoid"): sigmoid_categorical_balls,
+    ("categorical_cross_entropy", "softplus"): softplus_categorical_balls,
+    ("categorical_cross_entropy", "softmax"): softmax_categorical_balls,
+}
+
+
+def delta_ball(a: Ball, y: Ball) -> Ball:
+    """a - y, also when it is taken the long way, through a(1 - a) and its reciprocal: 16 roundings of |a| + |y|."""
+    return ball_round(ball_subtract(a, y), 16, np.abs(a.value) + np.abs(y.value))
+
+
+def widen_softmax(a: Ball) -> Ball:
+    """The softmax values again, as another evaluation may have rounded them."""
+    return ball_round(a, a.value.shape[0] + 2 * LIBM_ROUNDINGS)
+
+
+# Optimizers: the balls of the new parameter and of its memory.
+
+
+def sgd_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+    """w - eta g."""
+    return ball_subtract(p, ball_scale(g, eta)), []
+
+
+def momentum_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+    """v = mu v - eta g, w + v."""
+    velocity = ball_subtract(ball_scale(memory[0], hyper["momentum"]), ball_scale(g, eta))
+    return ball_add(p, velocity), [velocity]
+
+
+def nesterov_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+    """v = mu v - eta g, w + mu v - eta g."""
+    step = ball_scale(g, eta)
+    velocity = ball_subtract(ball_scale(memory[0], hyper["momentum"]), step)
+    ahead = ball_subtract(ball_scale(velocity, hyper["momentum"]), step)
+    size = np.abs(p.value) + np.abs(velocity.value) + np.abs(step.value)  # the three terms in any order
+    return ball_round(ball_add(p, ahead), 2, size), [velocity]
+
+
+def adagrad_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+    """s = s + g^2, w - eta g / (sqrt(s) + epsilon)."""
+    accumulator = ball_add(memory[0], ball_square(g))
+    return scaled_step_ball(p, g, accumulator, eta, hyper["epsilon"]), [accumulator]
+
+
+def rmsprop_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+    """v = rho v + (1 - rho) g^2, w - eta g / (sqrt(v) + epsilon)."""
+    v = moving_average_ball(memory[0], ball_square(g), hyper["rho"])
+    return scaled_step_ball(p, g, v, eta, hyper["epsilon"]), [v]
+
+
+def adam_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+    """m and v as moving averages of g and g^2, w - eta m_hat / (sqrt(v_hat) + epsilon)."""
+    m = moving_average_ball(memory[0], g, hyper["beta1"])
+    v = moving_average_ball(memory[1], ball_square(g), hyper["beta2"])
+    m_hat = ball_divide(m, bias_correction_ball(hyper["beta1"], count))
+    v_hat = ball_divide(v, bias_correction_ball(hyper["beta2"], count))
+    return scaled_step_ball(p, m_hat, v_hat, eta, hyper["epsilon"]), [m, v]
+
+
+def adamw_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+    """w - eta lambda w for weights, then Adam's step."""
+    decayed = ball_round(ball_subtract(p, ball_scale(p, eta * hyper["weight_decay"])), 2) if is_weight else p
+    return adam_balls(decayed, g, memory, eta, hyper, count, is_weight)
+
+
+OPTIMIZER_BALLS: dict[str, Callable[..., tuple[Ball, list[Ball]]]] = {
+    "sgd": sgd_balls,
+    "momentum": momentum_balls,
+    "nesterov": nesterov_balls,
+    "adagrad": adagrad_balls,
+    "rmsprop": rmsprop_balls,
+    "adam": adam_balls,
+    "adamw": adamw_balls,
+}
+
+
+def moving_average_ball(memory: Ball, term: Ball, rate: float) -> Ball:
+    """rate * memory + (1 - rate) * term."""
+    return ball_add(ball_scale(memory, rate), ball_round(ball_scale(term, 1.0 - rate), 2))
+
+
+def bias_correction_ball(rate: float, count: float) -> Ball:
+    """1 - rate^t, the power by libm or by t products."""
+    power = ball_round(ball_exact(rate**count), count + LIBM_ROUNDINGS)
+    return ball_subtract(ball_exact(1.0), power)
+
+
+def scaled_step_ball(p: Ball, g: Ball, squares: Ball, eta: float, epsilon: float) -> Ball:
+    """w - eta g / (sqrt(s) + epsilon)."""
+    step = ball_divide(ball_scale(g, eta), ball_add(ball_sqrt(squares), ball_exact(epsilon)))
+    return ball_subtract(p, ball_round(step, 8))
+
+
+def clip_balls(optimizer, gradients: Mapping[str, Ball]) -> Mapping[str, Ball]:
+    """g * min(1, clip_norm / |g|), the norm taken over all gradients."""
+    if optimizer.clip_norm is None:
+        return gradients
+    squares = ball_exact(0.0)
+    for g in gradients.values():
+        squares = ball_add(squares, ball_total(ball_square(g)))
+    norm = ball_sqrt(squares)
+    if norm.value + norm.radius <= optimizer.clip_norm:
+        return gradients
+    scale = ball_divide(ball_exact(optimizer.clip_norm), norm)
+    scale = Ball(np.minimum(scale.value, 1.0), scale.radius)
+    return {name: ball_round(ball_multiply(g, scale), 2) for name, g in gradients.items()}
+
+
+# One step: each quantity out of the measured balls of its inputs.
+
+
+class Step:
+    """The two traces of one step, seen as balls: a value of the first, and how far the second may be from it.
+
+    Parameters
+    ----------
+    network, optimizer : definitions
+    traces, inputs : pairs of dict
+        Of the two evaluations.
+    """
+
+    def __init__(self, network, optimizer, traces, inputs) -> None:
+        self.network, self.optimizer, self.traces, self.inputs = network, optimizer, traces, inputs
+        self.samples = np.asarray(inputs[0]["Y"]).shape[1]
+        self.layers = len(network.sizes) - 1
+
+    def measured(self, name: str, before: bool = False) -> Ball:
+        """The ball of a quantity of the traces, or with `before` of what the step started from."""
+        pair = [source.get(name) for source in (self.inputs if before else self.traces)]
+        return measured_ball(pair[0], pair[1], quantity_shape(name, self.network, self.samples))
+
+    def parts(self, l: int) -> list[str]:
+        """The words of layer l's activation."""
+        return activation_parts(self.network.activations[l - 1])
+
+    def Z(self, l: int) -> Ball:
+        """Z[l] = W[l] A[l-1] + b[l]: K products and the bias, in any order."""
+        W, b, A = self.measured(f"W{l}", True), self.measured(f"b{l}", True), self.measured(f"A{l - 1}")
+        b = Ball(b.value[:, np.newaxis], b.radius[:, np.newaxis])
+        product = ball_matmul(W, A)
+        rim = np.abs(W.value) @ np.abs(A.value) + np.abs(b.value)
+        return ball_round(Ball(product.value + b.value, product.radius + b.radius), 1, rim + product.radius + b.radius)
+
+    def A(self, l: int) -> Ball:
+        """A[l] = f_l(Z[l])."""
+        return chain_balls(self.parts(l), self.measured(f"Z{l}"), self.network)[-1]
+
+    def output(self) -> tuple[Ball, Ball]:
+        """The terms of the loss, and deltaL = dC_i/dz."""
+        network, parts = self.network, self.parts(self.layers)
+        Z, A, Y = self.measured(f"Z{self.layers}"), self.measured(f"A{self.layers}"), self.measured("Y", True)
+        Y = Ball(Y.value, np.where(Y.radius > UNIT_ROUNDOFF * np.abs(Y.value), Y.radius, 0.0))  # targets are data
+        balls = [*chain_balls(parts[:-1], Z, network), A]
+        if stable_pair(network) is None:
+            terms, dA = LOSS_BALLS[network.loss](A, Y, network)
+            return terms, backprop_balls(parts, balls, dA, network)
+        terms, delta = PAIR_BALLS[network.loss, parts[-1]](balls[-2], A, Y)
+        return terms, backprop_balls(parts[:-1], balls[:-1], delta, network)
+
+    def loss(self) -> Ball:
+        """C = (1/m) sum_i C_i + l1 sum |W| + l2/2 sum W^2."""
+        mean = ball_round(ball_scale(ball_total(self.output()[0]), 1.0 / self.samples), 2)
+        for l in range(1, self.layers + 1):
+            W = self.measured(f"W{l}", True)
+            if self.network.l1 > 0:
+                mean = ball_add(mean, ball_scale(ball_total(ball_abs(W)), self.network.l1))
+            if self.network.l2 > 0:
+                mean = ball_add(mean, ball_scale(ball_total(ball_square(W)), 0.5 * self.network.l2))
+        return ball_round(mean, 4)
+
+    def delta(self, l: int) -> Ball:
+        """delta[l] = (W[l+1]' delta[l+1]) * f_l'(Z[l]); at the output dC_i/dz."""
+        if l == self.layers:
+            return self.output()[1]
+        dA = ball_matmul(ball_transpose(self.measured(f"W{l + 1}", True)), self.measured(f"delta{l + 1}"))
+        balls = [*chain_balls(self.parts(l)[:-1], self.measured(f"Z{l}"), self.network), self.measured(f"A{l}")]
+        return backprop_balls(self.parts(l), balls, dA, self.network)
+
+    def dW(self, l: int) -> Ball:
+        """dW[l] = (1/m) delta[l] A[l-1]' + l1 sign(W[l]) + l2 W[l]; 1/m may be taken into either factor."""
+        delta, A, W = self.measured(f"delta{l}"), self.measured(f"A{l - 1}"), self.measured(f"W{l}", True)
+        product = ball_matmul(delta, ball_transpose(A))
+        rim = np.abs(delta.value) @ np.abs(A.value).T + product.radius
+        dW = ball_scale(ball_round(product, 2, rim), 1.0 / self.samples)
+        if self.network.l1 > 0:
+            dW = ball_add(dW, ball_scale(ball_sign(W), self.network.l1))
+        if self.network.l2 > 0:
+            dW = ball_add(dW, ball_scale(W, self.network.l2))
+        return ball_round(dW, 2)
+
+    def db(self, l: int) -> Ball:
+        """db[l] = (1/m) sum_i delta[l]_i."""
+        delta = self.measured(f"delta{l}")
+        total = ball_row_sums(delta)
+        return ball_scale(ball_round(total, 2, np.abs(delta.value).sum(axis=1) + total.radius), 1.0 / self.samples)
+
+    def update(self, parameter: str) -> dict[str, Ball]:
+        """The new value of a parameter (`W1`), and its memory, by name."""
+        rule = OPTIMIZERS[self.optimizer.name]
+        names = [f"d{letter}{l}" for l in range(1, self.layers + 1) for letter in "Wb"]
+        if self.optimizer.clip_norm is None:
+            names = [f"d{parameter}"]
+        gradients = clip_balls(self.optimizer, {name: self.measured(name) for name in names})
+        memory = [f"{parameter}_{word}" for word in rule.memory]
+        count = float(self.inputs[0]["step_count"]) + 1.0 if rule.counts else 0.0
+        value, balls = OPTIMIZER_BALLS[self.optimizer.name](
+            self.measured(parameter, True), gradients[f"d{parameter}"], [self.measured(name, True) for name in memory],
+            self.optimizer.eta, self.optimizer.hyper, count, parameter.startswith("W"),
+        )
+        return {f"{parameter}_new": value, **dict(zip(memory, balls, strict=True))}
+
+    def quantity(self, name: str) -> Ball | None:
+        """The ball of a quantity; None for what a step does not compute by rounding: A0 and step_count."""
+        if name == "loss":
+            return self.loss()
+        if "_" in name and name != "step_count":
+            return self.update(name.split("_")[0]).get(name)
+        letters, l = name.rstrip("0123456789"), name[len(name.rstrip("0123456789")) :]
+        layered = {"Z": self.Z, "A": self.A, "delta": self.delta, "dW": self.dW, "db": self.db}
+        return layered[letters](int(l)) if letters in layered and l not in ("", "0") else None
+
+
+def measured_ball(a, b, shape) -> Ball:
+    """Around a, as far as b and half an ulp: a value may have been used before it was rounded to the double in the trace.
+
+    Where one of the two is missing or has another shape nothing is known, and the radius is NaN.
+    """
+    a = None if a is None else np.asarray(a, dtype=float)
+    b = None if b is None else np.asarray(b, dtype=float)
+    if a is None or b is None or a.shape != shape or b.shape != shape:
+        return Ball(np.full(shape, np.nan), np.full(shape, np.nan))
+    difference = np.where(a == b, 0.0, np.abs(a - b))
+    size = np.where(np.isfinite(a), np.abs(a), 0.0)
+    return Ball(a, difference + UNIT_ROUNDOFF * (size + difference))
+
+
+def quantity_shape(name: str, network, samples: int) -> tuple[int, ...]:
+    """The shape of a quantity or input: (n_l, n_{l-1}) for weights and theirs, (n_l,) for biases, else (n_l, m)."""
+    if name == "Y":
+        return (network.sizes[-1], samples)
+    stem = name.split("_")[0].lstrip("d")
+    l = int("".join(c for c in stem if c.isdigit()))
+    if name.startswith("delta") or stem[0] in "ZA":
+        return (network.sizes[l], samples)
+    return (network.sizes[l], network.sizes[l - 1]) if stem[0] == "W" else (network.sizes[l],)
+
+
+def step_bounds(
+    network, optimizer, trace_a, trace_b, inputs_a=None, inputs_b=None, quantities: Iterable[str] | None = None
+) -> dict[str, Array]:
+    """The largest difference that rounding can cause, element by element, between two evaluations of one step.
+
+    Parameters
+    ----------
+    network, optimizer : definitions
+        From ``define_network`` and ``define_optimizer``.
+    trace_a, trace_b : Trace
+        The two evaluations of the step.
+    inputs_a, inputs_b : dict, optional
+        What each step was computed from: ``W1``, ``b1``, ..., ``Y`` and the state; the traces' own unless given.
+    quantities : iterable of str, optional
+        Which bounds to compute; all of `trace_a` unless given.
+
+    Returns
+    -------
+    dict
+        Quantity -> array of its shape. A quantity that is copied and not computed has the bound 0; where a bound cannot be
+        had (an input is missing, misshapen or not finite) it is NaN.
+
+    Raises
+    ------
+    InputError
+        If the inputs of a step are not known.
+    """
+    inputs_a = inputs_of(trace_a, "first") if inputs_a is None else inputs_a
+    inputs_b = inputs_of(trace_b, "second", inputs_a) if inputs_b is None else inputs_b
+    step = Step(network, optimizer, (trace_a, trace_b), (inputs_a, inputs_b))
+    bounds: dict[str, Array] = {}
+    with np.errstate(all="ignore"):
+        for name in trace_a if quantities is None else quantities:
+            ball = step.quantity(name)
+            bounds[name] = np.zeros(np.shape(trace_a.get(name))) if ball is None else 2.0 * SAFETY * ball.radius
+    return bounds
+
+
+def inputs_of(trace, which: str, otherwise=None):
+    """What a trace's step was computed from: its own record, quantities of that name in it, or those of the other trace."""
+    inputs = getattr(trace, "inputs", None) or (trace if "Y" in trace else otherwise)
+    if not inputs:
+        stop_input(f"rounding bounds need the weights, biases and targets that the {which} trace started from, and it has none")
+    return inputs

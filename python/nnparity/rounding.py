@@ -1,0 +1,224 @@
+"""Balls: a value and a radius that no correct evaluation can leave, whatever its order of summation, its BLAS or its libm.
+
+The model is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, sections 2.2, 3.1 and 3.3):
+fl(x op y) = (x op y)(1 + d), |d| <= u, with an absolute error of at most one subnormal where the result underflows; a sum of n
+products in any order, with or without FMA, is off by at most gamma_n |x|'|y|; an elementary function by LIBM_ULPS ulps.
+docs/rounding.md derives every line.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nnparity.arithmetic import Array
+
+UNIT_ROUNDOFF = 2.0**-53
+SMALLEST_SUBNORMAL = 2.0**-1074
+LIBM_ULPS = 4
+LIBM_ROUNDINGS = 2 * LIBM_ULPS  # an ulp of x is at most 2 u |x|
+
+
+class Ball(NamedTuple):
+    """All numbers within `radius` of `value`, elementwise."""
+
+    value: Array
+    radius: Array
+
+
+def gamma(n: float) -> float:
+    """gamma_n = n u / (1 - n u): the relative error that n roundings can build up (Higham, lemma 3.1)."""
+    return n * UNIT_ROUNDOFF / (1.0 - n * UNIT_ROUNDOFF)
+
+
+def ball_exact(value) -> Ball:
+    """A ball around values that are known exactly."""
+    value = np.asarray(value, dtype=float)
+    return Ball(value, np.zeros(value.shape))
+
+
+def ball_round(x: Ball, n: float, scale=None) -> Ball:
+    """The ball after n more roundings, of numbers as large as itself or as `scale`."""
+    scale = np.abs(x.value) + x.radius if scale is None else scale
+    return Ball(x.value, x.radius + gamma(n) * scale + n * SMALLEST_SUBNORMAL)
+
+
+def ball_add(x: Ball, y: Ball) -> Ball:
+    """x + y."""
+    return ball_round(Ball(x.value + y.value, x.radius + y.radius), 1)
+
+
+def ball_subtract(x: Ball, y: Ball) -> Ball:
+    """x - y."""
+    return ball_round(Ball(x.value - y.value, x.radius + y.radius), 1)
+
+
+def ball_scale(x: Ball, factor) -> Ball:
+    """factor * x, the factor known exactly."""
+    return ball_round(Ball(factor * x.value, np.abs(factor) * x.radius), 1)
+
+
+def ball_multiply(x: Ball, y: Ball) -> Ball:
+    """x * y: |x + dx||y + dy| - |x||y| is at most |x| dy + dx |y| + dx dy."""
+    radius = np.abs(x.value) * y.radius + x.radius * (np.abs(y.value) + y.radius)
+    return ball_round(Ball(x.value * y.value, radius), 1)
+
+
+def ball_divide(x: Ball, y: Ball) -> Ball:
+    """x / y: the radius is (dx + |x/y| dy) / (|y| - dy), infinite where y may be 0."""
+    value = x.value / y.value
+    nearest = np.abs(y.value) - y.radius
+    radius = np.where(nearest > 0, (x.radius + np.abs(value) * y.radius) / nearest, np.inf)
+    return ball_round(Ball(value, radius), 1)
+
+
+def ball_square(x: Ball) -> Ball:
+    """x^2: the radius is (2 |x| + dx) dx."""
+    return ball_round(Ball(x.value * x.value, (2.0 * np.abs(x.value) + x.radius) * x.radius), 1)
+
+
+def ball_sqrt(x: Ball) -> Ball:
+    """sqrt(x) of numbers that cannot be negative: |sqrt(x) - sqrt(x - d)| = d / (sqrt(x) + sqrt(x - d))."""
+    value = np.sqrt(x.value)
+    down = np.minimum(x.radius, x.value)
+    below = value + np.sqrt(x.value - down)
+    above = value + np.sqrt(x.value + x.radius)
+    radius = np.maximum(np.where(below > 0, down / below, 0.0), np.where(above > 0, x.radius / above, 0.0))
+    return ball_round(Ball(value, radius), 1)
+
+
+def ball_log(x: Ball) -> Ball:
+    """ln x: the radius is dx / (x - dx), infinite where x may be 0."""
+    nearest = x.value - x.radius
+    radius = np.where(nearest > 0, x.radius / nearest, np.inf)
+    return ball_round(Ball(np.log(x.value), radius), LIBM_ROUNDINGS)
+
+
+def ball_abs(x: Ball) -> Ball:
+    """|x|."""
+    return Ball(np.abs(x.value), x.radius)
+
+
+def ball_step(x: Ball, below: float, above: float) -> Ball:
+    """`above` where x > 0 and `below` elsewhere; the whole jump where both sides are possible."""
+    value = np.where(x.value > 0, above, below)
+    return Ball(value, np.where((np.abs(x.value) <= x.radius) & (x.radius > 0), abs(above - below), 0.0))
+
+
+def ball_sign(x: Ball) -> Ball:
+    """sign(x), with sign(0) = 0; the whole jump where both signs are possible."""
+    return Ball(np.sign(x.value), np.where((np.abs(x.value) <= x.radius) & (x.radius > 0), 2.0, 0.0))
+
+
+def ball_clip(x: Ball, limit: float) -> Ball:
+    """x moved into [-limit, limit]."""
+    return Ball(np.clip(x.value, -limit, limit), x.radius)
+
+
+def ball_col_sums(x: Ball) -> Ball:
+    """The sum of each column, of n terms in any order."""
+    n = x.value.shape[0]
+    return Ball(x.value.sum(axis=0), sum_radius(x.radius.sum(axis=0), np.abs(x.value).sum(axis=0), n))
+
+
+def ball_row_sums(x: Ball) -> Ball:
+    """The sum of each row, of m terms in any order."""
+    m = x.value.shape[1]
+    return Ball(x.value.sum(axis=1), sum_radius(x.radius.sum(axis=1), np.abs(x.value).sum(axis=1), m))
+
+
+def ball_total(x: Ball) -> Ball:
+    """The sum of all elements in any order."""
+    return Ball(x.value.sum(), sum_radius(x.radius.sum(), np.abs(x.value).sum(), x.value.size))
+
+
+def sum_radius(radius, size, n: int):
+    """The radius of a sum of n terms whose radii add up to `radius` and whose sizes to `size`: n - 1 additions."""
+    return radius + gamma(n) * (size + radius)
+
+
+def ball_matmul(x: Ball, y: Ball) -> Ball:
+    """x y, the sums of K products in any order: K roundings of |x||y| (Higham, equation 3.13)."""
+    return Ball(x.value @ y.value, product_radius(x, y))
+
+
+def product_radius(x: Ball, y: Ball) -> Array:
+    """The radius of x y: |x| (dy + gamma_K |y|) + dx (1 + gamma_K)|y|, where |y| reaches to the rim of its ball."""
+    K = x.value.shape[1]
+    rim = np.abs(y.value) + y.radius
+    near = np.abs(x.value) @ (y.radius + gamma(K) * rim)
+    return near + (1.0 + gamma(K)) * (x.radius @ rim) + K * SMALLEST_SUBNORMAL
+
+
+def ball_transpose(x: Ball) -> Ball:
+    """The transpose of a matrix."""
+    return Ball(x.value.T, x.radius.T)
+
+
+def logistic_size(z: Array) -> Array:
+    """sigma(z) = 1 / (1 + e^-z), as a plain number for the size of a radius."""
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1.0, e) / (1.0 + e)
+
+
+def steepest(x: Ball, rate: float = 1.0) -> Array:
+    """The largest e^-|rate z| over the ball."""
+    return np.exp(-rate * np.maximum(np.abs(x.value) - x.radius, 0.0))
+
+
+def ball_logistic(x: Ball) -> Ball:
+    """sigma(z): |sigma'| <= e^-|z|, and 1/4; 16 roundings of 1 admit 1/(1 + e^-z) and (1 + tanh(z/2))/2 alike."""
+    radius = np.minimum(steepest(x), 0.25) * x.radius
+    return ball_round(Ball(logistic_size(x.value), radius), 16, 1.0)
+
+
+def ball_logistic_slope(x: Ball) -> Ball:
+    """sigma'(z): |sigma''| <= e^-|z|, and 1/10; 16 roundings of 1 admit e/(1 + e)^2 and a(1 - a) alike."""
+    a = logistic_size(-np.abs(x.value))
+    radius = np.minimum(steepest(x), 0.1) * x.radius
+    return ball_round(Ball(a * (1.0 - a), radius), 16, 1.0)
+
+
+def ball_tanh(x: Ball) -> Ball:
+    """tanh z: |tanh'| <= 4 e^-2|z|, and 1; 32 roundings of 1 admit the forms with e^z, e^2z and sigma(2z)."""
+    radius = np.minimum(4.0 * steepest(x, 2.0), 1.0) * x.radius
+    return ball_round(Ball(np.tanh(x.value), radius), 32, 1.0)
+
+
+def ball_tanh_slope(x: Ball) -> Ball:
+    """1 - tanh(z)^2: |tanh''| <= 8 e^-2|z|, and 1; 64 roundings of 1 admit 1 - a^2 and 4e/(1 + e)^2 alike."""
+    radius = np.minimum(8.0 * steepest(x, 2.0), 1.0) * x.radius
+    return ball_round(Ball(1.0 - np.tanh(x.value) ** 2, radius), 64, 1.0)
+
+
+def ball_softplus(x: Ball) -> Ball:
+    """ln(1 + e^z): its derivative sigma is largest at the upper end; 16 roundings of max(z, 0) + 1."""
+    value = np.logaddexp(0.0, x.value)
+    return ball_round(Ball(value, logistic_size(x.value + x.radius) * x.radius), 16, value + 1.0)
+
+
+def ball_shifted(x: Ball) -> Ball:
+    """z - max z in each column, the shift common to numerator and denominator of a softmax."""
+    value = x.value - x.value.max(axis=0)
+    return Ball(value, x.radius + UNIT_ROUNDOFF * np.abs(value))
+
+
+def ball_softmax(x: Ball) -> Ball:
+    """e^z_j / sum e^z_k in each column: with dz the largest change in the column, a_j moves by a factor of at most e^(dz_j + dz)."""
+    shifted = ball_shifted(x)
+    E = np.exp(shifted.value)
+    value = E / E.sum(axis=0)
+    radius = value * np.expm1(shifted.radius + shifted.radius.max(axis=0))
+    return ball_round(Ball(value, radius), x.value.shape[0] + 2 * LIBM_ROUNDINGS + 4)
+
+
+def ball_log_softmax(x: Ball) -> Ball:
+    """ln softmax(z) in each column, from z or as the logarithm of the softmax."""
+    n = x.value.shape[0]
+    shifted = ball_shifted(x)
+    normalizer = np.log(np.exp(shifted.value).sum(axis=0))
+    value = shifted.value - normalizer
+    radius = shifted.radius + shifted.radius.max(axis=0)
+    size = 1.0 + np.abs(value) + normalizer + np.abs(x.value).max(axis=0)
+    return ball_round(Ball(value, radius), n + 3 * LIBM_ROUNDINGS + 8, size)
