@@ -15,6 +15,7 @@ cp "$root/DESCRIPTION" "$root/NAMESPACE" "$root/NEWS.md" "$stage"
 cp -R "$root/R" "$root/man" "$stage"
 cp -R "$root/fixtures/data" "$root/fixtures/golden" "$stage/inst/fixtures"
 cp "$root"/tests/r/*.R "$stage/inst/tinytest"
+find "$stage" -name ".*" -type f -delete
 mv "$stage/inst/tinytest/run.R" "$stage/tests/tinytest.R"
 
 # R wants the two fields of the MIT template where everybody else wants the text of the licence.
