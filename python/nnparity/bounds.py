@@ -8,6 +8,7 @@ evaluations lie within the radius of the exact result, hence at most two radii a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from nnparity.activations import activation_parts
 from nnparity.arithmetic import Array
 from nnparity.checks import stop_input
 from nnparity.losses import stable_pair
-from nnparity.optimizers import OPTIMIZERS
+from nnparity.network import NetworkDefinition
+from nnparity.optimizers import OPTIMIZERS, Optimizer
 from nnparity.rounding import (
     LIBM_ROUNDINGS,
     UNIT_ROUNDOFF,
@@ -40,6 +42,7 @@ from nnparity.rounding import (
     ball_sign,
     ball_softmax,
     ball_softplus,
+    ball_spread,
     ball_sqrt,
     ball_square,
     ball_step,
@@ -161,7 +164,7 @@ def backprop_balls(parts, balls, dA: Ball, network) -> Ball:
         if parts[k] == "softmax":
             # delta_j = a_j (dA_j - sum_k a_k dA_k)
             a = ball_round(balls[k + 1], balls[k + 1].value.shape[0] + 2 * LIBM_ROUNDINGS)
-            mean = ball_col_sums(ball_multiply(a, dA))
+            mean = ball_spread(ball_col_sums(ball_multiply(a, dA)), a.value.shape[0])
             dA = ball_round(ball_multiply(a, ball_subtract(dA, mean)), 4)
         else:
             # delta = dA * f'(z)
@@ -239,7 +242,7 @@ def sigmoid_binary_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
     value = np.logaddexp(0.0, z.value) - y.value * z.value
     radius = (np.abs(logistic_size(z.value) - y.value) + 0.25 * z.radius) * z.radius + (size + z.radius) * y.radius
     scale = 1.0 + size + np.abs(y.value * z.value)
-    return ball_round(Ball(value, radius), 16, scale), delta_ball(a, y)
+    return ball_round(Ball(value, radius), 16, scale), distance_ball(a, y)
 
 
 def sigmoid_categorical_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
@@ -262,7 +265,7 @@ def softplus_categorical_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
 
 def softmax_categorical_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
     """-y ln a and a sum y - y."""
-    total = ball_col_sums(y)
+    total = ball_spread(ball_col_sums(y), y.value.shape[0])
     delta = ball_subtract(ball_multiply(widen_softmax(a), total), y)
     return weigh_ball(y, ball_log_softmax(z)), ball_round(delta, 8, np.abs(a.value * total.value) + np.abs(y.value))
 
@@ -295,16 +298,17 @@ def softmax_binary_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
     return terms, ball_round(Ball(value, radius), n + 4, size)
 
 
-PAIR_BALLS: dict[tuple[str, str], Callable[[Ball, Ball, Ball], tuple[Ball, Ball]]] = {
-    ("binary_cross_entropy", "sigmoid"): sigmoid_binary_balls,
-    ("binary_cross_entropy", "softmax"): softmax_binary_balls,
-    ("categorical_cross_entropy", "sigmoid"): sigmoid_categorical_balls,
-    ("categorical_cross_entropy", "softplus"): softplus_categorical_balls,
-    ("categorical_cross_entropy", "softmax"): softmax_categorical_balls,
+PAIR_BALLS: dict[str, dict[str, Callable[[Ball, Ball, Ball], tuple[Ball, Ball]]]] = {
+    "binary_cross_entropy": {"sigmoid": sigmoid_binary_balls, "softmax": softmax_binary_balls},
+    "categorical_cross_entropy": {
+        "sigmoid": sigmoid_categorical_balls,
+        "softplus": softplus_categorical_balls,
+        "softmax": softmax_categorical_balls,
+    },
 }
 
 
-def delta_ball(a: Ball, y: Ball) -> Ball:
+def distance_ball(a: Ball, y: Ball) -> Ball:
     """a - y, also when it is taken the long way, through a(1 - a) and its reciprocal: 16 roundings of |a| + |y|."""
     return ball_round(ball_subtract(a, y), 16, np.abs(a.value) + np.abs(y.value))
 
@@ -410,115 +414,157 @@ def clip_balls(optimizer, gradients: Mapping[str, Ball]) -> Mapping[str, Ball]:
 # One step: each quantity out of the measured balls of its inputs.
 
 
+@dataclass(frozen=True)
 class Step:
-    """The two traces of one step, seen as balls: a value of the first, and how far the second may be from it.
+    """The two evaluations of one step.
 
-    Parameters
+    Attributes
     ----------
     network, optimizer : definitions
     traces, inputs : pairs of dict
-        Of the two evaluations.
+        What each evaluation computed, and what it started from.
+    samples, layers : int
     """
 
-    def __init__(self, network, optimizer, traces, inputs) -> None:
-        self.network, self.optimizer, self.traces, self.inputs = network, optimizer, traces, inputs
-        self.samples = np.asarray(inputs[0]["Y"]).shape[1]
-        self.layers = len(network.sizes) - 1
+    network: NetworkDefinition
+    optimizer: Optimizer
+    traces: tuple[Mapping[str, Any], Mapping[str, Any]]
+    inputs: tuple[Mapping[str, Any], Mapping[str, Any]]
+    samples: int
+    layers: int
 
-    def measured(self, name: str, before: bool = False) -> Ball:
-        """The ball of a quantity of the traces, or with `before` of what the step started from."""
-        pair = [source.get(name) for source in (self.inputs if before else self.traces)]
-        return measured_ball(pair[0], pair[1], quantity_shape(name, self.network, self.samples))
 
-    def parts(self, l: int) -> list[str]:
-        """The words of layer l's activation."""
-        return activation_parts(self.network.activations[l - 1])
+def computed_ball(step: Step, name: str) -> Ball:
+    """The ball of a quantity that both evaluations computed: a value of the first, and how far off the second is."""
+    return measured_ball(
+        step.traces[0].get(name), step.traces[1].get(name), quantity_shape(name, step.network, step.samples)
+    )
 
-    def Z(self, l: int) -> Ball:
-        """Z[l] = W[l] A[l-1] + b[l]: K products and the bias, in any order."""
-        W, b, A = self.measured(f"W{l}", True), self.measured(f"b{l}", True), self.measured(f"A{l - 1}")
-        b = Ball(b.value[:, np.newaxis], b.radius[:, np.newaxis])
-        product = ball_matmul(W, A)
-        rim = np.abs(W.value) @ np.abs(A.value) + np.abs(b.value)
-        return ball_round(Ball(product.value + b.value, product.radius + b.radius), 1, rim + product.radius + b.radius)
 
-    def A(self, l: int) -> Ball:
-        """A[l] = f_l(Z[l])."""
-        return chain_balls(self.parts(l), self.measured(f"Z{l}"), self.network)[-1]
+def started_ball(step: Step, name: str) -> Ball:
+    """The ball of what both evaluations started from: `W1`, `b1`, …, `Y`, or the optimizer's memory."""
+    return measured_ball(
+        step.inputs[0].get(name), step.inputs[1].get(name), quantity_shape(name, step.network, step.samples)
+    )
 
-    def output(self) -> tuple[Ball, Ball]:
-        """The terms of the loss, and deltaL = dC_i/dz."""
-        network, parts = self.network, self.parts(self.layers)
-        Z, A, Y = self.measured(f"Z{self.layers}"), self.measured(f"A{self.layers}"), self.measured("Y", True)
-        Y = Ball(Y.value, np.where(Y.radius > UNIT_ROUNDOFF * np.abs(Y.value), Y.radius, 0.0))  # targets are data
-        balls = [*chain_balls(parts[:-1], Z, network), A]
-        if stable_pair(network) is None:
-            terms, dA = LOSS_BALLS[network.loss](A, Y, network)
-            return terms, backprop_balls(parts, balls, dA, network)
-        terms, delta = PAIR_BALLS[network.loss, parts[-1]](balls[-2], A, Y)
-        return terms, backprop_balls(parts[:-1], balls[:-1], delta, network)
 
-    def loss(self) -> Ball:
-        """C = (1/m) sum_i C_i + l1 sum |W| + l2/2 sum W^2."""
-        mean = ball_round(ball_scale(ball_total(self.output()[0]), 1.0 / self.samples), 2)
-        for l in range(1, self.layers + 1):
-            W = self.measured(f"W{l}", True)
-            if self.network.l1 > 0:
-                mean = ball_add(mean, ball_scale(ball_total(ball_abs(W)), self.network.l1))
-            if self.network.l2 > 0:
-                mean = ball_add(mean, ball_scale(ball_total(ball_square(W)), 0.5 * self.network.l2))
-        return ball_round(mean, 4)
+def layer_parts(step: Step, l: int) -> list[str]:
+    """The words of layer l's activation."""
+    return activation_parts(step.network.activations[l - 1])
 
-    def delta(self, l: int) -> Ball:
-        """delta[l] = (W[l+1]' delta[l+1]) * f_l'(Z[l]); at the output dC_i/dz."""
-        if l == self.layers:
-            return self.output()[1]
-        dA = ball_matmul(ball_transpose(self.measured(f"W{l + 1}", True)), self.measured(f"delta{l + 1}"))
-        balls = [*chain_balls(self.parts(l)[:-1], self.measured(f"Z{l}"), self.network), self.measured(f"A{l}")]
-        return backprop_balls(self.parts(l), balls, dA, self.network)
 
-    def dW(self, l: int) -> Ball:
-        """dW[l] = (1/m) delta[l] A[l-1]' + l1 sign(W[l]) + l2 W[l]; 1/m may be taken into either factor."""
-        delta, A, W = self.measured(f"delta{l}"), self.measured(f"A{l - 1}"), self.measured(f"W{l}", True)
-        product = ball_matmul(delta, ball_transpose(A))
-        rim = np.abs(delta.value) @ np.abs(A.value).T + product.radius
-        dW = ball_scale(ball_round(product, 2, rim), 1.0 / self.samples)
-        if self.network.l1 > 0:
-            dW = ball_add(dW, ball_scale(ball_sign(W), self.network.l1))
-        if self.network.l2 > 0:
-            dW = ball_add(dW, ball_scale(W, self.network.l2))
-        return ball_round(dW, 2)
+def Z_ball(step: Step, l: int) -> Ball:
+    """Z[l] = W[l] A[l-1] + b[l]: the products and the bias, in any order."""
+    W, b, A = started_ball(step, f"W{l}"), started_ball(step, f"b{l}"), computed_ball(step, f"A{l - 1}")
+    b = Ball(b.value[:, np.newaxis], b.radius[:, np.newaxis])
+    product = ball_matmul(W, A)
+    radius = product.radius + b.radius
+    rim = np.abs(W.value) @ np.abs(A.value) + np.abs(b.value) + radius
+    return ball_round(Ball(product.value + b.value, radius), 1, rim)
 
-    def db(self, l: int) -> Ball:
-        """db[l] = (1/m) sum_i delta[l]_i."""
-        delta = self.measured(f"delta{l}")
-        total = ball_row_sums(delta)
-        return ball_scale(ball_round(total, 2, np.abs(delta.value).sum(axis=1) + total.radius), 1.0 / self.samples)
 
-    def update(self, parameter: str) -> dict[str, Ball]:
-        """The new value of a parameter (`W1`), and its memory, by name."""
-        rule = OPTIMIZERS[self.optimizer.name]
-        names = [f"d{letter}{l}" for l in range(1, self.layers + 1) for letter in "Wb"]
-        if self.optimizer.clip_norm is None:
-            names = [f"d{parameter}"]
-        gradients = clip_balls(self.optimizer, {name: self.measured(name) for name in names})
-        memory = [f"{parameter}_{word}" for word in rule.memory]
-        count = float(self.inputs[0]["step_count"]) + 1.0 if rule.counts else 0.0
-        value, balls = OPTIMIZER_BALLS[self.optimizer.name](
-            self.measured(parameter, True), gradients[f"d{parameter}"], [self.measured(name, True) for name in memory],
-            self.optimizer.eta, self.optimizer.hyper, count, parameter.startswith("W"),
-        )
-        return {f"{parameter}_new": value, **dict(zip(memory, balls, strict=True))}
+def A_ball(step: Step, l: int) -> Ball:
+    """A[l] = f_l(Z[l])."""
+    return chain_balls(layer_parts(step, l), computed_ball(step, f"Z{l}"), step.network)[-1]
 
-    def quantity(self, name: str) -> Ball | None:
-        """The ball of a quantity; None for what a step does not compute by rounding: A0 and step_count."""
-        if name == "loss":
-            return self.loss()
-        if "_" in name and name != "step_count":
-            return self.update(name.split("_")[0]).get(name)
-        letters, l = name.rstrip("0123456789"), name[len(name.rstrip("0123456789")) :]
-        layered = {"Z": self.Z, "A": self.A, "delta": self.delta, "dW": self.dW, "db": self.db}
-        return layered[letters](int(l)) if letters in layered and l not in ("", "0") else None
+
+def output_balls(step: Step) -> tuple[Ball, Ball]:
+    """The terms of the loss, and deltaL = dC_i/dz."""
+    network, L = step.network, step.layers
+    parts = layer_parts(step, L)
+    Z, A = computed_ball(step, f"Z{L}"), computed_ball(step, f"A{L}")
+    Y = Ball(started_ball(step, "Y").value, np.zeros(A.value.shape))  # targets are data: both had the same
+    balls = [*chain_balls(parts[:-1], Z, network), A]
+    if stable_pair(network) is None:
+        terms, dA = LOSS_BALLS[network.loss](A, Y, network)
+        return terms, backprop_balls(parts, balls, dA, network)
+    terms, delta = PAIR_BALLS[network.loss][parts[-1]](balls[-2], A, Y)
+    return terms, backprop_balls(parts[:-1], balls[:-1], delta, network)
+
+
+def loss_ball(step: Step) -> Ball:
+    """C = (1/m) sum_i C_i + l1 sum |W| + l2/2 sum W^2."""
+    mean = ball_round(ball_scale(ball_total(output_balls(step)[0]), 1.0 / step.samples), 2)
+    for l in range(1, step.layers + 1):
+        W = started_ball(step, f"W{l}")
+        if step.network.l1 > 0:
+            mean = ball_add(mean, ball_scale(ball_total(ball_abs(W)), step.network.l1))
+        if step.network.l2 > 0:
+            mean = ball_add(mean, ball_scale(ball_total(ball_square(W)), 0.5 * step.network.l2))
+    return ball_round(mean, 4)
+
+
+def delta_ball(step: Step, l: int) -> Ball:
+    """delta[l] = (W[l+1]' delta[l+1]) * f_l'(Z[l]); at the output dC_i/dz."""
+    if l == step.layers:
+        return output_balls(step)[1]
+    parts = layer_parts(step, l)
+    dA = ball_matmul(ball_transpose(started_ball(step, f"W{l + 1}")), computed_ball(step, f"delta{l + 1}"))
+    balls = [*chain_balls(parts[:-1], computed_ball(step, f"Z{l}"), step.network), computed_ball(step, f"A{l}")]
+    return backprop_balls(parts, balls, dA, step.network)
+
+
+def dW_ball(step: Step, l: int) -> Ball:
+    """dW[l] = (1/m) delta[l] A[l-1]' + l1 sign(W[l]) + l2 W[l]; 1/m may be taken into either factor."""
+    delta, A, W = computed_ball(step, f"delta{l}"), computed_ball(step, f"A{l - 1}"), started_ball(step, f"W{l}")
+    product = ball_matmul(delta, ball_transpose(A))
+    rim = np.abs(delta.value) @ np.abs(A.value).T + product.radius
+    dW = ball_scale(ball_round(product, 2, rim), 1.0 / step.samples)
+    if step.network.l1 > 0:
+        dW = ball_add(dW, ball_scale(ball_sign(W), step.network.l1))
+    if step.network.l2 > 0:
+        dW = ball_add(dW, ball_scale(W, step.network.l2))
+    return ball_round(dW, 2)
+
+
+def db_ball(step: Step, l: int) -> Ball:
+    """db[l] = (1/m) sum_i delta[l]_i."""
+    delta = computed_ball(step, f"delta{l}")
+    total = ball_row_sums(delta)
+    rim = np.abs(delta.value).sum(axis=1) + total.radius
+    return ball_scale(ball_round(total, 2, rim), 1.0 / step.samples)
+
+
+def update_balls(step: Step, parameter: str) -> dict[str, Ball]:
+    """The new value of a parameter (`W1`), and its memory, by name."""
+    optimizer, rule = step.optimizer, OPTIMIZERS[step.optimizer.name]
+    names = [f"d{letter}{l}" for l in range(1, step.layers + 1) for letter in "Wb"]
+    if optimizer.clip_norm is None:
+        names = [f"d{parameter}"]
+    gradients = clip_balls(optimizer, {name: computed_ball(step, name) for name in names})
+    memory = [f"{parameter}_{word}" for word in rule.memory]
+    count = float(step.inputs[0]["step_count"]) + 1.0 if rule.counts else 0.0
+    value, balls = OPTIMIZER_BALLS[optimizer.name](
+        started_ball(step, parameter),
+        gradients[f"d{parameter}"],
+        [started_ball(step, name) for name in memory],
+        optimizer.eta,
+        optimizer.hyper,
+        count,
+        parameter.startswith("W"),
+    )
+    return {f"{parameter}_new": value, **dict(zip(memory, balls, strict=True))}
+
+
+LAYER_BALLS: dict[str, Callable[[Step, int], Ball]] = {
+    "Z": Z_ball,
+    "A": A_ball,
+    "delta": delta_ball,
+    "dW": dW_ball,
+    "db": db_ball,
+}
+
+
+def quantity_ball(step: Step, name: str) -> Ball | None:
+    """The ball of a quantity; None for what a step takes over without rounding: A0, step_count."""
+    if name == "loss":
+        return loss_ball(step)
+    if name in ("A0", "step_count"):
+        return None
+    if "_" in name:
+        return update_balls(step, name.split("_")[0]).get(name)
+    letters = name.rstrip("0123456789")
+    return LAYER_BALLS[letters](step, int(name[len(letters) :])) if letters in LAYER_BALLS else None
 
 
 def measured_ball(a, b, shape) -> Ball:
@@ -575,11 +621,12 @@ def step_bounds(
     """
     inputs_a = inputs_of(trace_a, "first") if inputs_a is None else inputs_a
     inputs_b = inputs_of(trace_b, "second", inputs_a) if inputs_b is None else inputs_b
-    step = Step(network, optimizer, (trace_a, trace_b), (inputs_a, inputs_b))
+    samples, layers = np.shape(inputs_a["Y"])[1], len(network.sizes) - 1
+    step = Step(network, optimizer, (trace_a, trace_b), (inputs_a, inputs_b), samples, layers)
     bounds: dict[str, Array] = {}
     with np.errstate(all="ignore"):
         for name in trace_a if quantities is None else quantities:
-            ball = step.quantity(name)
+            ball = quantity_ball(step, name)
             bounds[name] = np.zeros(np.shape(trace_a.get(name))) if ball is None else 2.0 * SAFETY * ball.radius
     return bounds
 

@@ -122,6 +122,11 @@ def ball_col_sums(x: Ball) -> Ball:
     return Ball(x.value.sum(axis=0), sum_radius(x.radius.sum(axis=0), np.abs(x.value).sum(axis=0), n))
 
 
+def ball_spread(x: Ball, n: int) -> Ball:
+    """One value per column, repeated for n rows."""
+    return Ball(np.tile(x.value, (n, 1)), np.tile(x.radius, (n, 1)))
+
+
 def ball_row_sums(x: Ball) -> Ball:
     """The sum of each row, of m terms in any order."""
     m = x.value.shape[1]
