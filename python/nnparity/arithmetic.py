@@ -51,28 +51,27 @@ class Arithmetic:
     tanh: Callable[[Array], Array]
 
 
-def fold(terms: Array, count: int) -> Array:
-    """Sum `count` blocks of equal length, laid end to end, in one fixed order.
+def fold(terms: Array) -> Array:
+    """Sum along the first axis in one fixed order.
 
-    While k blocks remain, the last ⌊k/2⌋ are added onto the first ⌊k/2⌋: a tree of depth ⌈log₂ count⌉, so that the rounding
-    error grows with log₂ count and not with count (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2).
+    While k terms remain, the last ⌊k/2⌋ are added onto the first ⌊k/2⌋: a tree of depth ⌈log₂ k⌉, so that the rounding error
+    grows with log₂ k and not with k (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2).
 
     Parameters
     ----------
-    terms : array of count · width values; it is used as working space.
-    count : number of blocks, at least 1.
+    terms : array, k × …; it is used as working space.
 
     Returns
     -------
-    array of width values
+    array without the first axis
     """
-    width = terms.size // count
+    count = terms.shape[0]
     while count > 1:
         half = count // 2
         kept = count - half
-        terms[: half * width] += terms[kept * width : count * width]
+        terms[:half] += terms[kept:count]
         count = kept
-    return terms[:width]
+    return terms[0].copy()
 
 
 # Products are expanded this many values at a time, so that they stay in the processor's cache; the result does not depend on it.
@@ -80,15 +79,15 @@ BLOCK_VALUES = 65536
 
 
 def exact_matmul(A: Array, B: Array) -> Array:
-    """A B with the products a_ik b_kj rounded one by one and summed over k by `fold`: n × K times K × m gives n × m."""
+    """A B, the products a_ik b_kj rounded one by one and summed over k by `fold`: n × K times K × m gives n × m."""
     (n, K), m = A.shape, B.shape[1]
     product = np.empty((n, m))
     step = max(1, BLOCK_VALUES // (n * K))
     left = np.ascontiguousarray(A.T)[:, np.newaxis, :]
     for first in range(0, m, step):
-        columns = B[:, first : first + step, np.newaxis]
-        terms = left * columns  # (K, columns, n)
-        product[:, first : first + step] = fold(terms.reshape(-1), K).reshape(columns.shape[1], n).T
+        # terms: K × columns × n
+        terms = left * B[:, first : first + step, np.newaxis]
+        product[:, first : first + step] = fold(terms).T
     return product
 
 
@@ -104,17 +103,17 @@ def exact_tcrossprod(A: Array, B: Array) -> Array:
 
 def exact_row_sums(A: Array) -> Array:
     """Σ_j a_ij by `fold`: one value for each row."""
-    return fold(A.flatten(order="F"), A.shape[1]).copy()
+    return fold(A.T.copy())
 
 
 def exact_col_sums(A: Array) -> Array:
     """Σ_i a_ij by `fold`: one value for each column."""
-    return fold(A.flatten(order="C"), A.shape[0]).copy()
+    return fold(A.copy())
 
 
 def exact_total(x: Array) -> float:
     """The sum of all elements by `fold`, a matrix read by column."""
-    return float(fold(x.flatten(order="F"), x.size)[0])
+    return float(fold(x.flatten(order="F")))
 
 
 def libm(function: Callable[[float], float], overflow: float, outside: Callable[[float], float]) -> Callable[[Array], Array]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from nnparity.arithmetic import Array
 from nnparity.checks import check_number, check_word
-from nnparity.random import r_rnorm, r_runif, r_set_seed
+from nnparity.random import RStream, r_rnorm, r_runif, r_set_seed
 
 if TYPE_CHECKING:
     from nnparity.network import NetworkDefinition
@@ -38,8 +38,8 @@ class Initializer:
 
 
 def centred_uniform(stream: Any, n: int, limit: float) -> Array:
-    """n draws from U(−limit, limit), as R's runif(n, -limit, limit) computes them."""
-    return -limit + (limit + limit) * r_runif(stream, n)
+    """Draw n values from U(−limit, limit)."""
+    return r_runif(stream, n, -limit, limit)
 
 
 INITIALIZERS: dict[str, Initializer] = {
@@ -93,7 +93,7 @@ def initialize_parameters(
     """
     initializer = INITIALIZERS[check_word(init, INITIALIZERS, "init")]
     constant = check_number(constant, "constant")
-    stream = r_set_seed(seed) if isinstance(seed, int | float | str | np.number) or seed is None else seed
+    stream = seed if isinstance(seed, RStream) else r_set_seed(seed)
     W: list[Array] = []
     b: list[Array] = []
     for layer in range(1, len(network.sizes)):

@@ -209,7 +209,8 @@ def softmax_binary_value(Z: Array, Y: Array, arithmetic: Arithmetic) -> Array:
     for k in range(Z.shape[0]):
         top_without, sum_without, _ = softmax_without(Z, k, arithmetic)
         # ln(1 - a_k) = ln sum_(j != k) e^z_j - ln sum_j e^z_j; for small a_k, log1p keeps the digits
-        complement = select(A[k, :] < 0.5, arithmetic.log1p(-A[k, :]), (top_without - top) + (sum_without - whole))
+        small = arithmetic.log1p(-select(A[k, :] < 0.5, A[k, :], 0.0))
+        complement = select(A[k, :] < 0.5, small, (top_without - top) + (sum_without - whole))
         terms[k, :] = terms[k, :] - weigh(1.0 - Y[k, :], complement)
     return terms
 
