@@ -1,0 +1,281 @@
+# Requests in, responses out: text lines and raw doubles in the exchange folder; each step runs in a fork of the loaded state.
+
+read_request <- function(path) {
+  lines <- readLines(path, warn = FALSE, encoding = "UTF-8")
+  entries <- strsplit(lines[nzchar(lines)], "\t", fixed = TRUE)
+  keys <- vapply(entries, `[[`, "", 1L)
+  list(
+    one = function(key, default = NULL) {
+      found <- which(keys == key)
+      if (length(found) && length(entries[[found[1]]]) > 1L) entries[[found[1]]][2L] else default
+    },
+    all = function(key) lapply(entries[keys == key], `[`, -1L))
+}
+
+serve <- function(exchange) {
+  exchange <<- exchange
+  home <<- getwd()
+  stand_guard()
+  k <- 0L
+  repeat {
+    k <- k + 1L
+    path <- file.path(exchange, paste0("request_", k, ".txt"))
+    pause <- 0.0005
+    while (!file.exists(path)) {
+      Sys.sleep(pause)
+      pause <- min(pause * 1.3, 0.01)
+    }
+    request <- read_request(path)
+    kind <- request$one("kind")
+    if (identical(kind, "quit")) break
+    if (identical(kind, "load")) answer_load(request, k) else answer_run(request, k)
+  }
+}
+
+exchange <- ""
+
+respond <- function(k, lines, numbers = list()) {
+  stem <- file.path(exchange, paste0("response_", k))
+  bytes <- file(paste0(stem, ".bin"), "wb")
+  for (values in numbers) writeBin(values, bytes, size = 8L, endian = "little")
+  close(bytes)
+  text <- file(paste0(stem, ".jsonl"), "wb")
+  writeLines(lines, text, useBytes = TRUE)
+  close(text)
+  file.create(paste0(stem, ".tmp"))
+  file.rename(paste0(stem, ".tmp"), paste0(stem, ".done"))
+}
+
+# -- load -----------------------------------------------------------------------------------------------------------------------------------
+
+answer_load <- function(request, k) {
+  only_definitions <<- identical(request$one("functions_only", "0"), "1")
+  candidate_path <<- request$one("candidate")
+  adapter <- request$one("adapter")
+  remembered$keep <- !is.null(adapter) && file.exists(adapter) && any(grepl("candidate_lines", read_text(adapter), fixed = TRUE))
+  limit <- as.numeric(request$one("timeout", "0"))
+  failure <- guarded({
+    loading_recorded <<- FALSE
+    for (path in request$all("before")) load_file(path[1], recorded = FALSE)
+    loading_recorded <<- TRUE
+    load_file(candidate_path, definitions = only_definitions)
+    loading_recorded <<- FALSE
+    only_definitions <<- FALSE
+    if (!is.null(request$one("prelude"))) load_file(request$one("prelude"), recorded = FALSE)
+    loading_recorded <<- TRUE
+    if (!is.null(adapter)) load_file(adapter)
+  }, limit)
+  home <<- getwd()
+  if (is.null(failure) && is.null(get0("step", envir = globalenv(), mode = "function", inherits = FALSE))) {
+    failure <- list(kind = "no_step", message = "no function step(W, b, X, Y, eta) was defined")
+  }
+  status <- if (is.null(failure)) "ok" else failure$kind
+  place <- failure[c("file", "cell", "line", "end_line", "code")]
+  loaded <- json_lines(
+    t = json_string("loaded"), status = json_string(status), message = json_string(failure$message %or% NA_character_),
+    file = json_string(place$file %or% NA_character_), cell = json_whole(place$cell %or% NA), line = json_whole(place$line %or% NA),
+    end_line = json_whole(place$end_line %or% NA), code = json_string(place$code %or% NA_character_),
+    functions = functions_json(), files = json_array(json_string(names(sources))))
+  lines <- c(nodes_json(tree$sent + 1L), skipped, loaded)
+  tree$sent <- length(tree$nodes)
+  respond(k, lines)
+}
+
+# The candidate's functions with their arguments, and where they are defined.
+functions_json <- function() {
+  named <- Filter(function(f) nzchar(f$name), tree$functions)
+  json_array(vapply(named, function(f) paste0(
+    "{\"name\":", json_string(f$name), ",\"args\":", json_array(if (length(f$arguments)) json_string(f$arguments)), ",\"file\":", json_string(f$file),
+    ",\"line\":", f$line, "}"), ""))
+}
+
+nodes_json <- function(first) {
+  if (first > length(tree$nodes)) return(character())
+  nodes <- tree$nodes[first:length(tree$nodes)]
+  whole <- function(name) json_whole(vapply(nodes, function(node) as.integer(node[[name]]), 1L))
+  text <- function(name) json_string(vapply(nodes, `[[`, "", name))
+  json_lines(
+    t = json_string("node"), id = whole("id"), parent = whole("parent"), stmt = whole("stmt"), file = text("file"), cell = whole("cell"),
+    line = whole("line"), end_line = whole("end_line"), col = whole("col"), end_col = whole("end_col"), kind = text("kind"), op = text("op"),
+    arg = whole("arg"), text = text("text"), target = text("target"), fun = text("fun"), code = text("code"), keyword = text("keyword"))
+}
+
+# Evaluates and returns NULL, or a description of what went wrong: an error, quit(), or the time limit.
+guarded <- function(expression, limit = 0) {
+  failure <- NULL
+  departure <<- NULL
+  if (limit > 0) setTimeLimit(elapsed = limit)
+  on.exit(setTimeLimit())
+  left <- withRestarts(
+    {
+      tryCatch(
+        withCallingHandlers(expression, error = function(condition) {
+          message <- conditionMessage(condition)
+          kind <- if (inherits(condition, "nnparity_parse_error")) "parse_error" else
+            if (grepl("reached elapsed time limit", message, fixed = TRUE)) "timeout" else "error"
+          failure <<- tryCatch(describe_failure(condition, sys.calls(), sys.frames(), message, kind),
+                               error = function(e) list(kind = kind, message = message))
+        }),
+        error = function(condition) NULL)
+      FALSE
+    },
+    nnparity_leave = function() TRUE,
+    abort = function() {
+      failure <<- list(kind = "error", message = "the candidate jumped to top level")
+      FALSE
+    })
+  recording <<- running <<- FALSE
+  if (left) departure else failure
+}
+
+# -- run ------------------------------------------------------------------------------------------------------------------------------------
+
+answer_run <- function(request, k) {
+  if (.Platform$OS.type != "unix") return(run_step(request, k))
+  job <- parallel::mcparallel(run_in_fork(request, k), mc.set.seed = FALSE)
+  suppressWarnings(parallel::mccollect(job))
+  if (file.exists(file.path(exchange, paste0("response_", k, ".done")))) return(invisible())
+  orderly <- file.exists(file.path(exchange, paste0("left_", k)))
+  respond(k, json_lines(t = json_string("result"), status = json_string("error"), kind = json_string(if (orderly) "quit" else "crash"),
+                        message = json_string(if (orderly) "R was left inside step" else "R itself crashed inside step")))
+}
+
+run_in_fork <- function(request, k) {
+  last_words <- new.env()
+  reg.finalizer(last_words, function(e) file.create(file.path(exchange, paste0("left_", k))), onexit = TRUE)
+  run_step(request, k)
+  NULL
+}
+
+run_step <- function(request, k) {
+  environment <- step_arguments(request, k)
+  record <- identical(request$one("record", "1"), "1")
+  read_injections(request, k)
+  seed <- as.integer(request$one("seed", "1"))
+  setwd(home)
+  limit <- as.numeric(request$one("timeout", "0"))
+  call <- quote(step(W, b, X, Y, eta))
+  suppressWarnings(RNGkind("Mersenne-Twister", "Inversion", "Rejection"))
+  failure <- NULL
+  for (rehearsal in seq_len(as.integer(request$one("rehearse", "0")))) {
+    set.seed(seed)
+    if (is.null(failure)) failure <- guarded(eval(call, environment), limit)
+  }
+  reset_recording(record, as.integer(request$one("max_events", "200000")), as.numeric(request$one("max_bytes", "268435456")))
+  set.seed(seed)
+  result <- NULL
+  store <- new_store()
+  current_store <<- store
+  if (is.null(failure)) failure <- guarded(result <- eval(call, environment), limit)
+  recording <<- running <<- FALSE
+  events <- events_json(store)
+  outcome <- if (is.null(failure)) result_json(result, store) else failure_json(failure, store)
+  new_nodes <- nodes_json(tree$sent + 1L)
+  lines <- c(new_nodes, frames_json(), store$lines, events, refused, if (truncated) "{\"t\":\"truncated\"}", outcome)
+  respond(k, lines, store$values)
+}
+
+current_store <- NULL
+
+step_arguments <- function(request, k) {
+  path <- file.path(exchange, paste0("request_", k, ".bin"))
+  size <- file.info(path, extra_cols = FALSE)$size
+  numbers <- if (is.na(size)) numeric() else readBin(path, "double", size %/% 8, size = 8L, endian = "little")
+  environment <- new.env(parent = globalenv())
+  environment$W <- environment$b <- list()
+  for (entry in request$all("array")) {
+    size <- as.integer(entry[3:4])
+    values <- numbers[as.numeric(entry[5]) + seq_len(prod(size))]
+    if (entry[2] == "matrix") values <- matrix(values, size[1], size[2])
+    name <- entry[1]
+    if (name %in% c("X", "Y")) assign(name, values, envir = environment) else
+      environment[[substr(name, 1L, 1L)]][[as.integer(substring(name, 2L))]] <- values
+  }
+  environment$eta <- as.numeric(request$one("eta"))
+  environment
+}
+
+read_injections <- function(request, k) {
+  path <- file.path(exchange, paste0("request_", k, ".bin"))
+  size <- file.info(path, extra_cols = FALSE)$size
+  numbers <- if (is.na(size)) numeric() else readBin(path, "double", size %/% 8, size = 8L, endian = "little")
+  injections <<- lapply(request$all("inject"), function(entry) {
+    count <- as.integer(entry[4]) * as.integer(entry[5])
+    list(node = as.integer(entry[1]), occurrence = as.integer(entry[2]), path = entry[3],
+         numbers = numbers[as.numeric(entry[6]) + seq_len(count)])
+  })
+  injection_nodes <<- vapply(injections, `[[`, 1L, "node")
+  watches <<- Filter(Negate(is.null), lapply(request$all("watch"), function(entry) {
+    expression <- tryCatch(str2lang(entry[3]), error = function(e) NULL)
+    if (!is.null(expression)) list(node = as.integer(entry[1]), occurrence = as.integer(entry[2]), text = entry[3], expression = expression)
+  }))
+  watch_nodes <<- vapply(watches, `[[`, 1L, "node")
+}
+
+frames_json <- function() {
+  if (!length(frames)) return(character())
+  definition <- lapply(frames, function(frame) tree$functions[[frame$definition]])
+  json_lines(
+    t = json_string("frame"), id = json_whole(seq_along(frames)), parent = json_whole(vapply(frames, `[[`, 0L, "parent")),
+    fun = json_string(vapply(definition, function(f) f$fun %or% NA_character_, "")), file = json_string(vapply(definition, `[[`, "", "file")),
+    line = json_whole(vapply(definition, `[[`, 1L, "line")), call_node = json_whole(vapply(frames, `[[`, 1L, "call_node")))
+}
+
+events_json <- function(store) {
+  n <- event_count
+  if (!n) return(character())
+  node <- event_node[seq_len(n)]
+  occurrence <- integer(n)
+  counted <- !(as.character(seq_len(n)) %in% names(event_alternative))
+  occurrence[counted] <- stats::ave(integer(sum(counted)), node[counted], FUN = seq_along)
+  for (k in which(!counted)) occurrence[k] <- max(occurrence[seq_len(k)][node[seq_len(k)] == node[k]])
+  rows <- integer(0)
+  paths <- character(0)
+  refs <- integer(0)
+  plain <- !vapply(event_value[seq_len(n)], is.null, NA)
+  parts <- lapply(which(plain), function(k) {
+    value <- event_value[[k]]
+    if (inherits(value, "nnparity_leaves")) {
+      leaves <- unclass(value)
+      list(rep(k, length(leaves)), vapply(leaves, `[[`, "", "path"), vapply(leaves, function(part) reference(store, part$x, part$class, part$container), 1L))
+    } else {
+      list(k, "", reference(store, value))
+    }
+  })
+  rows <- unlist(lapply(parts, `[[`, 1L))
+  if (!length(rows)) return(character())
+  paths <- unlist(lapply(parts, `[[`, 2L))
+  refs <- unlist(lapply(parts, `[[`, 3L))
+  alternative <- rep("", length(rows))
+  for (k in names(event_alternative)) alternative[rows == as.integer(k)] <- paste0(",\"alt\":", json_string(event_alternative[[k]]))
+  paste0("{\"t\":\"event\",\"seq\":", seq_along(rows), ",\"node\":", node[rows], ",\"frame\":", event_frame[rows], ",\"occ\":", occurrence[rows],
+         ",\"path\":", json_string(paths), ",\"ref\":", refs, alternative, "}")
+}
+
+# What step returned, or why that is not list(W =, b =).
+result_json <- function(result, store) {
+  bad <- function(...) json_lines(t = json_string("result"), status = json_string("bad_result"), message = json_string(paste0("step must return list(W =, b =), ", ...)))
+  result <- if (is.list(result)) unclass(result) else return(bad("not ", describe(result)))
+  if (is.null(names(result)) && length(result) == 2L) names(result) <- c("W", "b")
+  if (!all(c("W", "b") %in% names(result))) {
+    return(bad("not a list ", if (is.null(names(result))) paste("of", length(result), "without names") else paste("with", paste(names(result), collapse = ", "))))
+  }
+  refs <- list()
+  for (name in c("W", "b")) {
+    parts <- result[[name]]
+    if (!is.list(parts)) parts <- list(parts)
+    refs[[name]] <- vapply(unclass(parts), function(part) {
+      leaves <- leaves_of(part)
+      if (length(leaves) == 1L) reference(store, leaves[[1]]$x, leaves[[1]]$class, leaves[[1]]$container) else NA_integer_
+    }, 1L)
+    wrong <- which(is.na(refs[[name]]))
+    if (length(wrong)) return(bad("but ", name, "[[", wrong[1], "]] is ", describe(parts[[wrong[1]]])))
+  }
+  json_lines(t = json_string("result"), status = json_string("ok"), W = json_array(refs$W), b = json_array(refs$b))
+}
+
+describe <- function(x) {
+  if (is.null(x)) "NULL" else if (is.function(x)) "a function" else
+    paste0("a ", if (is.object(x)) oldClass(x)[1] else typeof(x), if (is.null(attr(x, "dim"))) paste(" of length", length(unclass(x))) else
+      paste(" of dim", paste(attr(x, "dim"), collapse = " x ")))
+}
