@@ -1,0 +1,399 @@
+"""Turn an account of the run into findings: which differences are bugs, which are conventions, and where each one stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nnparity.diagnosis import textbook as book
+from nnparity.diagnosis.blame import Blamer
+from nnparity.diagnosis.catalogue import fix_for
+from nnparity.diagnosis.explain import Explainer
+from nnparity.diagnosis.follow import Departure, Follower, Seen, State, Textbook, Update
+from nnparity.diagnosis.labels import factor_text, label_values
+from nnparity.diagnosis.run import Run
+
+UNIT = 2.0**-53
+KINDS = ("crash", "bug", "unexplained", "declaration", "convention")
+
+
+@dataclass
+class Finding:
+    """One root cause; the fields of the report's JSON, and what the proof needs."""
+
+    id: str | None
+    kind: str
+    phase: str
+    quantity: str
+    layer: int | None
+    computes: str
+    expected: str
+    event: object | None = None
+    factor: float | None = None
+    evidence: float | None = None
+    proved: bool = False
+    ties: list = field(default_factory=list)
+    fix: str = ""
+    place: dict = field(default_factory=dict)
+    departures: list = field(default_factory=list)
+    layers: list[int] = field(default_factory=list)
+    worst: dict | None = None
+
+    def as_dict(self) -> dict:
+        empty = {"file": None, "cell": None, "line": None, "end_line": None, "function": None, "code": None}
+        return {
+            "id": self.id, "kind": self.kind, "phase": self.phase, "quantity": self.quantity, "layer": self.layer,
+            **{key: self.place.get(key) for key in empty},
+            "computes": self.computes, "expected": self.expected, "factor": self.factor, "evidence": self.evidence,
+            "proved": self.proved, "ties": self.ties, "fix": self.fix,
+        }
+
+
+def evidence_of(value: np.ndarray, right: np.ndarray, terms: int) -> float | None:
+    """|difference| over the rounding bound γ_n |right|, at its worst element (Higham, ch. 3)."""
+    if np.shape(value) != np.shape(right) or not np.all(np.isfinite(value)):
+        return None
+    n = terms + 4
+    gamma = n * UNIT / (1 - n * UNIT)
+    scale = max(float(np.max(np.abs(right))), float(np.max(np.abs(value))), 1e-300)
+    return float(np.max(np.abs(value - right)) / (gamma * scale))
+
+
+class Conclusion:
+    """The findings of one account."""
+
+    def __init__(self, run: Run, state: State, follower: Follower, textbook: Textbook):
+        self.run, self.state, self.follower, self.textbook = run, state, follower, textbook
+        self.labels = label_values(state, textbook, follower.index)
+        self.blamer = Blamer(run, self.labels, follower)
+        self.explainer = Explainer(run, self.labels)
+
+    def findings(self) -> list[Finding]:
+        found = [self._from_departure(departure) for departure in self.state.departures]
+        found += self._from_updates()
+        return _merged([finding for finding in found if finding is not None])
+
+    # -- quantities --------------------------------------------------------------------------------------------------
+
+    def _from_departure(self, departure: Departure) -> Finding | None:
+        event = self.blamer.wrong_value(departure)
+        if event is None:
+            event = self._fallback(departure)
+        formula, right = departure.formula, departure.right
+        computes = formula.text
+        kind, id = departure.kind, formula.id
+        if formula.text == "?" or event is not None:
+            computes = self.explainer.computes(event) if formula.text == "?" and event is not None else formula.text
+        if kind == "bug" and formula.id is None and formula.text == "?":
+            kind = "unexplained"
+        if kind == "declaration" and departure.quantity.startswith("delta") and self._computes_declared_loss():
+            kind = "bug"
+        finding = Finding(
+            id, kind, departure.phase, departure.quantity, departure.layer, computes, right.text, event,
+            evidence=evidence_of(formula.value, right.value, self._terms(departure.layer)),
+            departures=[departure], layers=[departure.layer],
+        )
+        if formula.declares and kind == "declaration":
+            option, word = next(iter(formula.declares.items()))
+            finding.fix = f"The code is consistent with --{option.replace('_', '-')} {word}: declare that, or compute {right.text}."
+        return self._placed(finding)
+
+    def _computes_declared_loss(self) -> bool:
+        """The loss value of the declared loss is computed in the step: then its delta is what was meant."""
+        t, L = self.textbook, self.textbook.depth
+        A, Y = self.state.A[L], t.Y
+        with np.errstate(all="ignore"):
+            terms = {
+                "quadratic": (A - Y) ** 2, "mean_squared_error": (A - Y) ** 2,
+                "categorical_cross_entropy": Y * np.log(A), "binary_cross_entropy": (1 - Y) * np.log(1 - A),
+                "mean_absolute_error": np.abs(A - Y),
+            }.get(t.loss)
+        return terms is not None and np.all(np.isfinite(terms)) and bool(self.follower.present(terms))
+
+    def _terms(self, layer: int) -> int:
+        return self.textbook.W[layer - 1].shape[1] + self.textbook.m
+
+    def _fallback(self, departure: Departure):
+        """Nobody saw the wrong value: walk back from the returned parameter to the first value that nothing explains."""
+        if departure.quantity[0] in "ZA":
+            return None
+        letter = "b" if departure.quantity.startswith("db") else "W"
+        event = self._returned(letter, departure.layer)
+        return self.blamer.first_unlabelled(event) if event is not None else None
+
+    def _returned(self, letter: str, layer: int):
+        """The event that computed the returned W[l] or b[l]."""
+        new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
+        if np.array_equal(new, (self.textbook.W if letter == "W" else self.textbook.b)[layer - 1]):
+            return None
+        events = []
+        for hit in self.follower.index.find(new, parts=True):
+            if abs(hit.factor - 1) < 1e-9:
+                first = self.run.computed(hit.ref)
+                if first is not None:
+                    events.append(first)
+        return min(events, key=lambda event: event.seq) if events else None
+
+    # -- updates -----------------------------------------------------------------------------------------------------
+
+    def _from_updates(self) -> list[Finding]:
+        eta = self.textbook.eta
+        updates = self.state.updates
+        found: list[Finding] = []
+        factors: dict[str, float] = {}
+        for name, update in updates.items():
+            if update.formula is None:
+                found.append(self._unknown_update(update))
+            elif update.rate == 0:
+                found.append(self._lost(update))
+            elif abs(update.keep - 1) > self.follower.loose:
+                found.append(self._kept(update))
+            elif update.weights is None:
+                factors[name] = -update.rate / eta
+        found += self._from_factors(factors)
+        return found
+
+    def _from_factors(self, factors: dict[str, float]) -> list[Finding]:
+        """One constant on all is a convention; on some, a bug; a negative one climbs."""
+        if not factors:
+            return []
+        rounded = {name: float(f"{factor:.6g}") for name, factor in factors.items()}
+        counts = Counter(rounded.values())
+        common = 1.0 if 1.0 in counts else max(counts, key=lambda c: (c > 0, counts[c], -abs(np.log(abs(c)))))
+        found = []
+        if common < 0 and len(counts) == 1 or (len({np.sign(c) for c in counts}) == 1 and common < 0):
+            found.append(self._ascent(list(factors), abs(common)))
+            rounded = {name: -factor for name, factor in rounded.items()}
+            common = -common
+        if abs(common - 1) > self.follower.loose:
+            found.append(self._convention(common, [name for name, c in rounded.items() if c == common]))
+        odd = {name: c for name, c in rounded.items() if abs(c - common) > self.follower.loose * abs(common)}
+        groups: dict[float, list[str]] = {}
+        for name, c in odd.items():
+            groups.setdefault(float(f"{c / common:.6g}"), []).append(name)
+        for ratio, names in groups.items():
+            found += self._odd(ratio, names)
+        return found
+
+    def _odd(self, ratio: float, names: list[str]) -> list[Finding]:
+        update = self.state.updates[names[0]]
+        letter = names[0][0]
+        layers = sorted({self.state.updates[name].layer for name in names}, reverse=True)
+        if ratio < 0:
+            finding = self._ascent(names, abs(ratio))
+            return [finding]
+        quantity = f"d{letter}{update.layer}"
+        both = all(f"{letter}{layer}_new" in names for layer in layers for letter in "Wb" if layer not in self.textbook.no_bias)
+        if both and layers == list(range(layers[0], 0, -1)) and layers[0] < self.textbook.depth:
+            quantity = f"delta{layers[0]}"
+        id = self._factor_id(ratio)
+        right = self.state.rights[quantity]
+        event = self._scaled_event(quantity, ratio) or self._returned(letter, update.layer)
+        words = factor_text(ratio, self.textbook.m, self.textbook.eta, self.textbook.Y.shape[0]) or f"{ratio:.6g}·"
+        finding = Finding(id, "bug", "backward", quantity, update.layer, f"{words}[{right.text}]", right.text, event,
+                          factor=ratio, layers=layers,
+                          evidence=evidence_of(right.value * ratio, right.value, self._terms(update.layer)))
+        return [self._placed(finding)]
+
+    def _factor_id(self, factor: float) -> str | None:
+        m, n = self.textbook.m, self.textbook.Y.shape[0]
+        near = lambda value: abs(factor - value) <= 1e-5 * abs(value)  # noqa: E731
+        if near(m) or near(2 * m) or near(m / 2):
+            return "sum-for-mean"
+        if near(2):
+            return "missing-half"
+        widths = [self.textbook.X.shape[0], *[w.shape[0] for w in self.textbook.W]]
+        counts = [1 / m, 2 / m, 1 / m**2, 1 / n, 2 / n]
+        counts += [m / k for k in widths] + [1 / k for k in widths] + [2 * m / k for k in widths] + [2 / k for k in widths]
+        if any(near(value) for value in counts):
+            return "wrong-count"
+        return None
+
+    def _scaled_event(self, quantity: str, ratio: float):
+        seen = self.state.seen.get(quantity)
+        if seen is None:
+            return None
+        hits = [hit for hit in seen.batch if abs(abs(hit.factor) - 1) > 1e-9]
+        near = [hit for hit in hits if abs(hit.factor / ratio - 1) < 1e-6] or hits
+        events = [event for hit in near if (event := self.run.computed(hit.ref)) is not None]
+        return max(events, key=lambda event: event.seq) if near and events else None
+
+    def _convention(self, factor: float, names: list[str]) -> Finding:
+        update = self.state.updates[names[0]]
+        event = self._returned(names[0][0], update.layer)
+        id = self._factor_id(factor)
+        words = factor_text(factor, self.textbook.m, self.textbook.eta, self.textbook.Y.shape[0]) or f"{factor:.6g}·"
+        finding = Finding(id, "convention", "update", f"{names[0]}", update.layer,
+                          f"every dW and db times {words.rstrip('·') or '1'}", update.right.text, event, factor=factor,
+                          evidence=None)
+        finding.fix = (
+            f"Not a bug: every gradient carries the constant factor {factor:.6g}; "
+            f"a learning rate of η/{factor:.6g} makes up for it."
+        )
+        return self._placed(finding)
+
+    def _ascent(self, names: list[str], size: float) -> Finding:
+        """The sign is turned where the code leaves the textbook's: at y − a with a minus update, else at the update."""
+        L = self.textbook.depth
+        update = self.state.updates[names[0]]
+        everything = len(names) == len([u for u in self.state.updates.values() if u.formula is not None])
+        layers = sorted({self.state.updates[name].layer for name in names}, reverse=True)
+        event, quantity = None, names[0]
+        right = Formula_text(names[0], update.layer)
+        start = layers[0]
+        chain = everything or (layers == list(range(start, 0, -1)) and {n[0] for n in names} == {"W", "b"})
+        if chain:
+            seen = self.state.seen.get(f"delta{start}")
+            error = self.follower.present(self.state.A[L] - self.textbook.Y) if start == L else None
+            for where in ([error] if error else []) + ([seen] if seen else []):
+                turned = [hit for hit in where.hits() if hit.factor < 0]
+                straight = [hit for hit in where.hits() if hit.factor > 0]
+                if turned and not straight or (turned and start < L):
+                    events = [e for hit in turned if (e := self.run.computed(hit.ref)) is not None]
+                    if events:
+                        event = min(events, key=lambda e: e.seq)
+                        quantity = f"delta{start}"
+                        right = self.state.rights[quantity].text
+                        break
+        if event is None:
+            event = self._gradient_turned(names) or self._returned(names[0][0], update.layer)
+        finding = Finding("ascent", "bug", "backward" if quantity.startswith("d") else "update", quantity, start,
+                          "", right, event, layers=layers)
+        value = update.right.value
+        finding.evidence = evidence_of(-value, value, self._terms(update.layer))
+        finding = self._placed(finding)
+        finding.computes = self.explainer.computes(event) if event is not None else f"−({right})"
+        return finding
+
+    def _gradient_turned(self, names: list[str]):
+        for name in names:
+            seen = self.state.seen.get(f"d{name[0]}{self.state.updates[name].layer}")
+            if seen is None:
+                continue
+            turned = [hit for hit in seen.hits() if hit.factor < 0]
+            if turned and not [hit for hit in seen.hits() if hit.factor > 0]:
+                events = [e for hit in turned if (e := self.run.computed(hit.ref)) is not None]
+                if events:
+                    return min(events, key=lambda e: e.seq)
+        return None
+
+    def _lost(self, update: Update) -> Finding:
+        t = self.textbook
+        letter, layer = update.quantity[0], update.layer
+        old = (t.W if letter == "W" else t.b)[layer - 1]
+        expected = Formula_text(update.quantity, layer)
+        event = None
+        hits = self._changed_values(old, update.right.value)
+        if hits:
+            events = [e for ref in hits if (e := self.run.computed(ref)) is not None]
+            event = max(events, key=lambda e: e.seq) if events else None
+        id = "update-lost" if letter == "W" or hits or f"W{layer}_new" in self._lost_names() else "bias-missing"
+        if event is None:
+            other = "b" if letter == "W" else "W"
+            event = self._returned(other, layer) or self._first_gradient(letter, layer)
+        finding = Finding(id, "bug", "update", update.quantity, layer, f"{letter}{layer}", expected, event, layers=[layer],
+                          evidence=evidence_of(old, old - t.eta * update.right.value, self._terms(layer)))
+        return self._placed(finding)
+
+    def _lost_names(self) -> set[str]:
+        return {name for name, update in self.state.updates.items() if update.rate == 0}
+
+    def _changed_values(self, old: np.ndarray, gradient: np.ndarray) -> list[int]:
+        """Recorded values of the form old + c·gradient: an update that was computed and then lost."""
+        t = self.textbook
+        found = []
+        for factor in [1.0, t.m, 1.0 / t.m, 2.0, 0.5, 2.0 / t.Y.shape[0]]:
+            for sign in (1, -1):
+                for hit in self.follower.index.find(old - sign * factor * t.eta * gradient, parts=True):
+                    if abs(hit.factor - 1) < 1e-9:
+                        found.append(hit.ref)
+        return found
+
+    def _first_gradient(self, letter: str, layer: int):
+        seen = self.state.seen.get(f"d{letter}{layer}")
+        events = [e for hit in (seen.hits() if seen else []) if (e := self.run.computed(hit.ref)) is not None]
+        return max(events, key=lambda e: e.seq) if events else None
+
+    def _kept(self, update: Update) -> Finding:
+        """new = keep·old + rate·gradient with keep ≠ 1: a second subtraction, a decay, or a parameter thrown away."""
+        t = self.textbook
+        letter, layer = update.quantity[0], update.layer
+        name = f"{letter}{layer}"
+        event = self._returned(letter, layer)
+        expected = Formula_text(update.quantity, layer)
+        keep, rate = update.keep, update.rate
+        id, kind = None, "bug"
+        if rate > 0 and keep < 1:
+            share = 1 - keep
+            words = factor_text(share, t.m, t.eta, t.Y.shape[0]) or f"{share:.6g}·"
+            computes, id = f"{name} − {words}{name}_new", "updated-parameters-as-gradient"
+        elif abs(keep) < self.follower.loose:
+            computes = f"{rate:.6g}·d{name}"
+        elif letter == "W" and 0 < keep < 1 and rate < 0:
+            penalty = (1 - keep) / t.eta
+            computes, kind = f"{name} − η·(d{name} + {penalty:.6g}·{name})", "convention"
+        else:
+            computes = f"{keep:.6g}·{name} {'+' if rate > 0 else '−'} {abs(rate):.6g}·d{name}"
+            if letter == "b" and 0 < keep < 1:
+                id = "bias-missing"
+        old = (t.W if letter == "W" else t.b)[layer - 1]
+        new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
+        finding = Finding(id, kind, "update", update.quantity, layer, computes, expected, event, layers=[layer],
+                          evidence=evidence_of(new, old - t.eta * update.right.value, self._terms(layer)))
+        if kind == "convention":
+            finding.fix = f"Not a bug: an L2 penalty of strength {(1 - keep) / t.eta:.6g} is part of the update."
+            finding.factor = (1 - keep) / t.eta
+        return self._placed(finding)
+
+    def _unknown_update(self, update: Update) -> Finding:
+        letter, layer = update.quantity[0], update.layer
+        t = self.textbook
+        event = self._returned(letter, layer)
+        if event is not None:
+            event = self.blamer.first_unlabelled(event)
+        expected = Formula_text(update.quantity, layer)
+        new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
+        old = (t.W if letter == "W" else t.b)[layer - 1]
+        computes = self.explainer.computes(event) if event is not None else "something that nothing explains"
+        finding = Finding(None, "unexplained", "update", update.quantity, layer, computes, expected, event, layers=[layer],
+                          evidence=evidence_of(new, old - t.eta * update.right.value, self._terms(layer)))
+        return self._placed(finding)
+
+    # -- places ------------------------------------------------------------------------------------------------------
+
+    def _placed(self, finding: Finding) -> Finding:
+        if finding.event is not None:
+            statement = self.run.statement(finding.event)
+            finding.place = {
+                "file": statement.file, "cell": statement.cell, "line": statement.line, "end_line": statement.end_line,
+                "function": statement.fun, "code": statement.code or statement.text,
+            }
+        if not finding.fix:
+            finding.fix = fix_for(finding.id, finding.quantity, finding.expected)
+        return finding
+
+
+def Formula_text(name: str, layer: int) -> str:
+    letter = name[0]
+    return f"{letter}{layer} − η·d{letter}{layer}"
+
+
+def _merged(findings: list[Finding]) -> list[Finding]:
+    """One statement in a loop over layers is one finding; so is one cause on W and b."""
+    kept: list[Finding] = []
+    for finding in findings:
+        for other in kept:
+            same_place = finding.place.get("line") is not None and all(
+                finding.place.get(k) == other.place.get(k) for k in ("file", "cell", "line"))
+            if finding.kind == other.kind and finding.id == other.id and (
+                same_place or (finding.id == "update-lost")
+            ):
+                other.layers = sorted({*other.layers, *finding.layers})
+                other.departures += finding.departures
+                break
+        else:
+            kept.append(finding)
+    order = {"forward": 0, "loss": 1, "backward": 2, "update": 3}
+    return sorted(kept, key=lambda f: (f.kind == "convention", order[f.phase]))

@@ -1,0 +1,161 @@
+"""A crash is a finding: the operands of the expression that stopped, with their dims and labels, and the form that conforms."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnparity.diagnosis.conclude import Conclusion, Finding
+from nnparity.diagnosis.labels import Label
+from nnparity.diagnosis.matching import normal_form
+
+PRODUCTS = ("%*%", "@", "dot", "matmul", "crossprod", "tcrossprod")
+
+
+def dims(value: np.ndarray) -> str:
+    shape = value.shape
+    if len(shape) == 0:
+        return "1 number"
+    return f"{shape[0]}" if len(shape) == 1 else " × ".join(map(str, shape))
+
+
+def crash_finding(error, conclusion: Conclusion) -> Finding:
+    """Explain an error inside `step`.
+
+    Parameters
+    ----------
+    error : Failure
+        Where and why the run stopped, with the operands of the failing expression where there are any.
+    conclusion : Conclusion
+        The account of what was computed before.
+    """
+    run, labels = conclusion.run, conclusion.labels
+    operands = [(operand.text, operand.ref) for operand in error.operands if operand.ref is not None]
+    shown, values = [], []
+    for text, ref in operands:
+        value = run.values[ref]
+        label: Label | None = labels.get(ref)
+        values.append((text, value, label))
+        shown.append(f"{text}{f' = {label.text}' if label else ''} [{dims(value)}]")
+    id, expected, fix, quantity, layer = None, "", "", "", None
+    matrices = [(t, v, name) for t, v, name in values if v.size > 1]
+    remedy = _remedy(matrices, error, conclusion)
+    if remedy is not None:
+        id, expected, fix, quantity, layer = remedy
+    message = " ".join(str(error.message).split())
+    if error.kind == "timeout":
+        message, fix = "step did not come back within the time limit", "Look for a loop that never ends."
+    elif error.kind == "quit":
+        message, fix = "step ends the whole process", "Take quit() out of the path of step."
+    elif error.kind == "crash":
+        message = f"the interpreter itself died: {message}"
+    lowered = message.lower()
+    if id is None:
+        id = _idiom(lowered, matrices)
+    computes = f"{message}: " + ", ".join(shown) if shown else message
+    finding = Finding(id, "crash", _phase(quantity), quantity, layer, computes, expected or "a value that conforms", None)
+    finding.fix = fix or "Make the dimensions of the operands agree: " + "; ".join(shown) if shown else fix or (
+        "The statement stops; see the message.")
+    finding.place = {
+        "file": error.file, "cell": error.cell, "line": error.line, "end_line": error.end_line or error.line,
+        "function": getattr(error, "function", None), "code": error.code,
+    }
+    node = run.nodes.get(error.stmt or -1)
+    if node is not None:
+        finding.place.update(function=node.fun, code=node.code or node.text, line=node.line, end_line=node.end_line,
+                             file=node.file, cell=node.cell)
+    finding.proved = bool(remedy)
+    finding.layers = [layer] if layer else []
+    return finding
+
+
+def _phase(quantity: str) -> str:
+    if quantity.startswith("d"):
+        return "backward"
+    return "update" if quantity.endswith("_new") else "forward"
+
+
+def _idiom(message: str, matrices) -> str | None:
+    if "condition has length" in message:
+        return "r-condition-length"
+    if "subscript out of bounds" in message or "index" in message and "out of" in message:
+        return "r-countdown-loop" if "subscript" in message else None
+    if "non-conformable" in message and any(value.ndim == 1 for _, value, _ in matrices):
+        return "r-vector-orientation"
+    if "incorrect number of dimensions" in message:
+        return "r-dropped-dimension"
+    return None
+
+
+def _remedy(matrices, error, conclusion: Conclusion):
+    """An arrangement of the same operands that conforms and gives a quantity of the textbook."""
+    if len(matrices) < 2:
+        return None
+    (text_a, a, label_a), (text_b, b, label_b) = matrices[0], matrices[1]
+    run = conclusion.run
+    operator = None
+    node = run.nodes.get(error.node or -1)
+    if node is not None:
+        operator = (node.op or "").split(".")[-1].split("::")[-1]
+    for name, value, swaps in _arrangements(a, b):
+        hit = _known(normal_form(value), conclusion)
+        if hit is None:
+            continue
+        text, quantity, layer = hit
+        first = label_a.text if label_a else text_a
+        second = label_b.text if label_b else text_b
+        written = name.format(a=first, b=second)
+        id = "transposed"
+        if operator == "*" or operator == "multiply":
+            id = "r-elementwise-for-matmul" if not swaps or "·" in name else "transposed"
+        elif a.ndim < 2 or b.ndim < 2:
+            id = "r-vector-orientation"
+        source = name.format(a=text_a, b=text_b)
+        return id, f"{written} = {text}", f"Write {source}: it conforms and gives {text}.", quantity, layer
+    return None
+
+
+def _arrangements(a: np.ndarray, b: np.ndarray):
+    forms_a = [("{a}", a, 0), ("{a}ᵀ", a.T, 1)] if a.ndim == 2 else [("{a}", a.reshape(-1, 1), 0), ("{a}ᵀ", a.reshape(1, -1), 1)]
+    forms_b = [("{b}", b, 0), ("{b}ᵀ", b.T, 1)] if b.ndim == 2 else [("{b}", b.reshape(-1, 1), 0), ("{b}ᵀ", b.reshape(1, -1), 1)]
+    options = []
+    for name_a, left, turned_a in forms_a:
+        for name_b, right, turned_b in forms_b:
+            if left.shape[1] == right.shape[0]:
+                options.append((turned_a + turned_b, f"{name_a}·{name_b}", left @ right))
+            if right.shape[1] == left.shape[0]:
+                options.append((turned_a + turned_b + 0.5, f"{name_b}·{name_a}", right @ left))
+            if left.shape == right.shape:
+                options.append((turned_a + turned_b + 0.2, f"{name_a} ⊙ {name_b}", left * right))
+                options.append((turned_a + turned_b + 0.3, f"{name_a} − {name_b}", left - right))
+                options.append((turned_a + turned_b + 0.4, f"{name_a} + {name_b}", left + right))
+    for cost, name, value in sorted(options, key=lambda option: option[0]):
+        yield name, value, cost
+
+
+def _known(value: np.ndarray, conclusion: Conclusion):
+    """The textbook quantity, or usual step towards one, that a value is."""
+    from nnparity.diagnosis.labels import vocabulary
+    from nnparity.diagnosis.matching import proportion
+
+    for text, quantity, wanted, right, kind in vocabulary(conclusion.state, conclusion.textbook):
+        if not right:
+            continue
+        targets = [wanted]
+        if wanted.ndim == 2 and kind == "samples":
+            targets += [wanted[:, i] for i in range(wanted.shape[1])]
+        if isinstance(kind, tuple):
+            _, d, a = kind
+            targets += [d[:, i] if a is None else np.outer(d[:, i], a[:, i]) for i in range(d.shape[1])]
+        for target in map(normal_form, targets):
+            for form in (target, target.T):
+                if form.shape == value.shape and form.size > 1 and np.any(form) and proportion(value, form) is not None:
+                    digits = "".join(letter for letter in (quantity or text) if letter.isdigit())
+                    name = quantity or text
+                    if not quantity and text.startswith("W") and "delta" in text:
+                        layer = int(digits[0]) - 1
+                        return text, f"delta{layer}", layer
+                    if not quantity and text.startswith("W") and "·A" in text:
+                        layer = int(digits[0])
+                        return text, f"Z{layer}", layer
+                    return text, name, int(digits[0]) if digits else None
+    return None

@@ -1,0 +1,319 @@
+"""The door: run somebody's network once on a probe, follow it, conclude, prove, and go on to the next mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnparity.checks import InputError
+from nnparity.diagnosis import failures
+from nnparity.diagnosis.conclude import KINDS, Conclusion, Finding
+from nnparity.diagnosis.crash import crash_finding
+from nnparity.diagnosis.follow import Follower, Textbook
+from nnparity.diagnosis.matching import SAME, SAME_SINGLE, ValueIndex, constant_factors
+from nnparity.diagnosis.probe import Probe, make_probe
+from nnparity.diagnosis.prove import injections
+from nnparity.diagnosis.recording import CandidateProcess, Recording, language_of
+from nnparity.diagnosis.run import Run
+from nnparity.diagnosis.use import ByUse
+
+#: Repairs tried in one diagnosis.
+MOST_REPAIRS = 6
+
+
+@dataclass
+class Options:
+    """What the person declared of the network; None where it is to be inferred."""
+
+    sizes: tuple[int, ...] = (4, 6, 3)
+    activation: str | tuple[str, ...] | None = None
+    output_activation: str | None = None
+    loss: str | None = None
+    slope: float = 0.01
+    batch: int = 7
+    eta: float = 0.5
+    seed: int = 1
+    no_bias: tuple[int, ...] = ()
+    functions_only: bool | None = None
+    timeout: float = 60.0
+
+    def activations(self) -> list[str | None]:
+        """One word, or None, for each layer."""
+        hidden = len(self.sizes) - 2
+        words = self.activation
+        if words is None:
+            row: list[str | None] = [None] * hidden
+        elif isinstance(words, str):
+            row = [*words.split(",")] if "," in words else [words] * hidden
+        else:
+            row = list(words) if len(words) != 1 else [words[0]] * hidden
+        if len(row) != hidden:
+            raise InputError(f"--activation must name one activation, or one for each of the {hidden} hidden layers, not {len(row)}.")
+        return [*row, self.output_activation]
+
+
+@dataclass
+class Diagnosis:
+    """The outcome of a diagnosis.
+
+    Attributes
+    ----------
+    report : dict
+        The JSON of the command line's contract: verdict, findings, verified quantities, blind spots, beyond.
+    findings : pandas.DataFrame
+        One row for each finding.
+    verdict : str
+        "crash", "bug", "unexplained", "declaration", "convention" or "ok".
+    """
+
+    report: dict[str, Any]
+    details: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def verdict(self) -> str:
+        return self.report["verdict"]
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict in ("ok", "convention")
+
+    @property
+    def exit_status(self) -> int:
+        return 0 if self.ok else 1
+
+    @property
+    def findings(self):
+        import pandas
+
+        columns = list(Finding(None, "", "", "", None, "", "").as_dict())
+        return pandas.DataFrame(self.report["findings"], columns=columns)
+
+    def write_json(self, path: str | Path) -> None:
+        """Write the report; the file appears whole or not at all."""
+        path = Path(path)
+        handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=path.name, suffix=".tmp")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(self.report, file, ensure_ascii=False, indent=2, allow_nan=False)
+            file.write("\n")
+        os.replace(temporary, path)
+
+
+def diagnose(candidate: str | Path, adapter: str | Path | None = None, **network: Any) -> Diagnosis:
+    """Find the line in somebody's own network that is wrong, what it computes and what it should.
+
+    Parameters
+    ----------
+    candidate : path
+        One source file in R or Python; it, or `adapter` evaluated after it, defines step(W, b, X, Y, eta).
+    adapter : path, optional
+        A few lines that convert between the contract of `step` and the candidate's own functions.
+    **network
+        The fields of `Options`: sizes, activation, output_activation, loss, slope, batch, eta, seed, no_bias,
+        functions_only, timeout.
+
+    Returns
+    -------
+    Diagnosis
+
+    Raises
+    ------
+    InputError
+        When no step is obtained, or its result has the wrong shape; one sentence says whose fault it is.
+    """
+    data = network.pop("data", None)
+    options = network.pop("options", None) or Options(**network)
+    with CandidateProcess(timeout=options.timeout) as process:
+        loaded = process.load(candidate, adapter=adapter, functions_only=options.functions_only)
+        no_bias = tuple(sorted({*options.no_bias, *loaded.header.no_bias}))
+        session = Session(process, options, no_bias, language_of(Path(candidate)), Path(candidate), adapter)
+        diagnosis = session.diagnose()
+        diagnosis.details["files"] = loaded.files
+        return diagnosis
+
+
+class Session:
+    """One candidate, its process and its probes."""
+
+    def __init__(self, process: CandidateProcess, options: Options, no_bias: tuple[int, ...], language: str,
+                 candidate: Path, adapter):
+        self.process, self.options, self.no_bias, self.language = process, options, no_bias, language
+        self.candidate, self.adapter = candidate, adapter
+        self.declared = options.activations()
+
+    # -- one run -----------------------------------------------------------------------------------------------------
+
+    def probe(self, batch: int | None = None) -> Probe:
+        last = self.declared[-1]
+        real = last in ("linear", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu", "silu") and self.options.loss in (
+            None, "quadratic", "mean_squared_error", "mean_absolute_error", "huber")
+        o = self.options
+        return make_probe(o.sizes, batch or o.batch, o.eta, o.seed, self.no_bias, "real" if real else "classes")
+
+    def textbook(self, probe: Probe) -> Textbook:
+        o = self.options
+        return Textbook(probe.W, probe.b, probe.X, probe.Y, probe.eta, list(self.declared), o.loss or "quadratic",
+                        o.loss is not None, o.slope, self.language, self.no_bias)
+
+    def run(self, probe: Probe, inject=(), **more) -> Recording:
+        return self.process.run(probe.W, probe.b, probe.X, probe.Y, probe.eta, seed=probe.seed, inject=inject, **more)
+
+    def account(self, probe: Probe, recording: Recording, textbook: Textbook | None = None):
+        textbook = textbook or self.textbook(probe)
+        single = any(meta.dtype == "float32" for meta in recording.meta.values())
+        index = ValueIndex(recording.values, constant_factors(textbook.m, textbook.eta, textbook.Y.shape[0]),
+                           SAME_SINGLE if single else SAME)
+        run = Run(recording)
+        W_new, b_new = self.returned(probe, recording)
+        follower = Follower(textbook, index, W_new, b_new, ByUse(run), 1e-3 if single else 1e-6)
+        state = follower.follow()
+        return Conclusion(run, state, follower, textbook)
+
+    def returned(self, probe: Probe, recording: Recording) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """What step returned, in the shapes of the contract; NaN where it did not return."""
+        if recording.status != "ok":
+            return [np.full(w.shape, np.nan) for w in probe.W], [np.full(v.shape, np.nan) for v in probe.b]
+        W_new, b_new = recording.W or [], recording.b or []
+        whose = Path(self.adapter).name if self.adapter else self.candidate.name
+        if len(W_new) != len(probe.W) or len(b_new) != len(probe.b) - 0:
+            if len(W_new) != len(probe.W) or len(b_new) > len(probe.b):
+                raise failures.BadResult(
+                    f"step in {whose} must return {len(probe.W)} weight matrices and {len(probe.b)} bias vectors, "
+                    f"not {len(W_new)} and {len(b_new)}: a matter of the adapter, not of the network.")
+            b_new = [*b_new, *[v for v in probe.b[len(b_new):]]]
+        W, b = [], []
+        for layer, (old, new) in enumerate(zip(probe.W, W_new), start=1):
+            new = np.asarray(new, dtype=float)
+            if new.shape != old.shape:
+                hint = " (it looks transposed)" if new.shape == old.shape[::-1] else ""
+                shape = " × ".join(map(str, new.shape)) or "one number"
+                raise failures.BadResult(
+                    f"step in {whose} must return W[{layer}] as {old.shape[0]} × {old.shape[1]}, not {shape}{hint}: "
+                    "a matter of the adapter, not of the network.")
+            W.append(new)
+        for layer, (old, new) in enumerate(zip(probe.b, b_new), start=1):
+            new = np.asarray(new, dtype=float)
+            if layer in self.no_bias:
+                b.append(old)
+                continue
+            if new.size != old.size:
+                shape = " × ".join(map(str, new.shape)) or "one number"
+                if new.size == 1 or new.ndim == 2 and old.size in new.shape:
+                    b.append(np.broadcast_to(new.ravel()[0], old.shape) if new.size == 1 else self._collapsed(new, old))
+                    continue
+                raise failures.BadResult(
+                    f"step in {whose} must return b[{layer}] with {old.size} elements, not {shape}: "
+                    "a matter of the adapter, or of a bias that changes its shape in the network.")
+            b.append(new.reshape(old.shape))
+        return W, b
+
+    @staticmethod
+    def _collapsed(new: np.ndarray, old: np.ndarray) -> np.ndarray:
+        return new[:, 0] if new.shape[0] == old.size else new[0]
+
+    # -- the diagnosis -----------------------------------------------------------------------------------------------
+
+    def diagnose(self) -> Diagnosis:
+        probe = self.probe()
+        recording = self.process.run_twice(probe.W, probe.b, probe.X, probe.Y, probe.eta, seed=probe.seed)
+        if recording.status == "bad_result":
+            raise failures.BadResult(f"{recording.message}")
+        conclusion = self.account(probe, recording)
+        findings = conclusion.findings()
+        if recording.status != "ok":
+            findings = [f for f in findings if f.phase == "forward"]
+            findings.append(crash_finding(recording.error, conclusion))
+        else:
+            self.prove(probe, conclusion, findings)
+        return self.report(probe, recording, conclusion, findings)
+
+    def prove(self, probe: Probe, conclusion: Conclusion, findings: list[Finding]) -> None:
+        """Repair each finding in turn and see it disappear."""
+        wanted = [finding for finding in findings if finding.kind != "convention"]
+        textbook = conclusion.textbook
+        for finding in wanted[:MOST_REPAIRS]:
+            repairs = injections(finding, conclusion.run, textbook, conclusion.follower, conclusion.state)
+            if not repairs:
+                continue
+            again = self.run(probe, inject=repairs)
+            if again.status != "ok" or again.refused:
+                continue
+            after = self.account(probe, again).findings()
+            same = [other for other in after if other.id == finding.id and other.place.get("line") == finding.place.get("line")
+                    and other.quantity == finding.quantity]
+            finding.proved = not same and len([f for f in after if f.kind != "convention"]) < len(wanted)
+
+    # -- the report --------------------------------------------------------------------------------------------------
+
+    def report(self, probe: Probe, recording: Recording, conclusion: Conclusion, findings: list[Finding]) -> Diagnosis:
+        kinds = [finding.kind for finding in findings]
+        verdict = next((kind for kind in KINDS if kind in kinds), "ok")
+        wrong = {departure.quantity for departure in conclusion.state.departures}
+        verified = self.verified(conclusion, wrong)
+        state = conclusion.state
+        report = {
+            "format": 1,
+            "candidate": self.candidate.name,
+            "language": self.language,
+            "verdict": verdict,
+            "findings": [finding.as_dict() for finding in findings],
+            "verified": verified,
+            "blind_spots": self.blind_spots(probe, conclusion),
+            "beyond": [],
+            "network": {
+                "sizes": list(self.options.sizes),
+                "activation": state.activations[:-1],
+                "output_activation": state.activations[-1],
+                "loss": state.loss,
+                "inferred": sorted({"loss" if key == "loss" else ("output_activation" if key == f"A{conclusion.textbook.depth}"
+                                    else "activation") for key in state.inferred}),
+            },
+        }
+        return Diagnosis(_plain(report), {"recording": recording, "conclusion": conclusion, "findings": findings, "probe": probe})
+
+    def verified(self, conclusion: Conclusion, wrong: set[str]) -> list[str]:
+        state = conclusion.state
+        names = [q for q, seen in state.seen.items() if seen and q not in wrong and state.used.get(q) is state.rights.get(q)
+                 or (seen and q not in wrong and state.used.get(q) is not None and state.used[q].right)]
+        for name, update in state.updates.items():
+            right = update.formula is not None and update.formula.right and abs(update.keep - 1) < 1e-6
+            if right and abs(update.rate + conclusion.textbook.eta) <= 1e-6 * conclusion.textbook.eta:
+                names.append(name)
+                if f"d{name[0]}{update.layer}" not in names:
+                    names.append(f"d{name[0]}{update.layer}")
+                if update.quantity[0] == "W" and f"delta{update.layer}" not in names and f"delta{update.layer}" not in wrong:
+                    names.append(f"delta{update.layer}")
+        order = {"Z": 0, "A": 0, "d": 1, "W": 2, "b": 2}
+        return sorted(set(names), key=lambda q: (order[q[0]], q.endswith("_new"), q))
+
+    def blind_spots(self, probe: Probe, conclusion: Conclusion) -> list[str]:
+        spots = []
+        sizes = self.options.sizes
+        if len(set(sizes)) < len(sizes):
+            spots.append(f"Layers of equal width ({', '.join(map(str, sizes))}): a transposed square matrix shows in its values only.")
+        if probe.X.shape[1] == 1:
+            spots.append("A batch of one sample: sums and means over samples cannot be told apart.")
+        if probe.Y.shape[0] == 1:
+            spots.append("A single output: sums over the outputs cannot be told from the output itself.")
+        unseen = [q for q, seen in conclusion.state.seen.items() if not seen and not q.startswith("d")]
+        if unseen:
+            spots.append("Never seen as a value of its own: " + ", ".join(unseen) + "; judged by what follows from it.")
+        return spots
+
+
+def _plain(value):
+    """Numbers and lists that JSON knows; NaN and infinities as null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (np.integer,)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return value

@@ -1,0 +1,91 @@
+"""Write a statement's own expression with the textbook's names in place of the person's: `W1 − (η/m)·W1_new`."""
+
+from __future__ import annotations
+
+from nnparity.diagnosis.labels import Label
+from nnparity.diagnosis.run import Run
+
+PRODUCTS = {"%*%", "@", "dot", "matmul", "crossprod", "tcrossprod"}
+ELEMENTWISE = {"*": "⊙", "+": "+", "-": "−", "/": "/", "^": "^", "**": "^"}
+LONGEST = 160
+
+
+class Explainer:
+    """Renders expressions of one run with labels."""
+
+    def __init__(self, run: Run, labels: dict[int, Label]):
+        self.run = run
+        self.labels = labels
+
+    def computes(self, event) -> str:
+        """What the expression of `event` computes, its labelled operands under their textbook names."""
+        text = self._render(event, top=True, depth=0)
+        return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+    def operands(self, event) -> list[tuple[str, str | None, tuple[int, ...]]]:
+        """(source text, label or None, shape) of the operands of an expression."""
+        rows = []
+        for operand in self.run.operands(event):
+            label = self.labels.get(operand.ref)
+            rows.append((self.run.node(operand).text, label.text if label else None, self.run.value(operand).shape))
+        return rows
+
+    def _render(self, event, top: bool, depth: int) -> str:
+        node = self.run.node(event)
+        label = self.labels.get(event.ref)
+        children = self.run.children.get(node.id, [])
+        if label is not None and not top:
+            return label.text
+        if depth > 12 or not children:
+            return label.text if label and not top else node.text
+        parts = []
+        for child in children:
+            operand = self.run.operand(event, child)
+            parts.append(self._render(operand, False, depth + 1) if operand is not None else self.run.nodes[child].text)
+        return self._compose(node, parts, event)
+
+    def _compose(self, node, parts: list[str], event) -> str:
+        op = (node.op or "").split("::")[-1]
+        name = op.split(".")[-1] if op not in ELEMENTWISE else op
+        if node.kind == "index":
+            return node.text
+        if name in ("%*%", "@", "dot", "matmul") and len(parts) == 2:
+            return f"{_wrapped(parts[0])}·{_wrapped(parts[1])}"
+        if name == "crossprod" and len(parts) == 2:
+            return f"{_wrapped(parts[0])}ᵀ·{_wrapped(parts[1])}"
+        if name == "tcrossprod" and len(parts) == 2:
+            return f"{_wrapped(parts[0])}·{_wrapped(parts[1])}ᵀ"
+        if name in ("t", "T", "transpose") and len(parts) == 1:
+            return f"{_wrapped(parts[0])}ᵀ"
+        if op in ELEMENTWISE and len(parts) == 2:
+            sign = ELEMENTWISE[op]
+            if op == "*" and any(value.size == 1 for value in self._values(event)):
+                sign = "·"
+            if op in ("+", "-"):
+                right = _wrapped(parts[1]) if op == "-" else parts[1]
+                return f"{parts[0]} {sign} {right}"
+            glue = sign if sign in ("·", "^", "/") else f" {sign} "
+            return f"{_wrapped(parts[0])}{glue}{_wrapped(parts[1])}"
+        if op == "-" and len(parts) == 1:
+            return f"−{_wrapped(parts[0])}"
+        if parts and (node.kind == "call" or node.op):
+            return f"{op.lstrip('.')}({', '.join(parts)})" if op.isidentifier() or "." in op else node.text
+        return node.text
+
+    def _values(self, event):
+        return [self.run.value(operand) for operand in self.run.operands(event)]
+
+
+def _wrapped(text: str) -> str:
+    if text.startswith("(") and text.endswith(")") and _balanced(text[1:-1]):
+        return text
+    return f"({text})" if any(sign in text for sign in (" + ", " − ", " ⊙ ", " / ")) else text
+
+
+def _balanced(text: str) -> bool:
+    depth = 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if depth < 0:
+            return False
+    return depth == 0

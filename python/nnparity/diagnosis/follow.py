@@ -1,0 +1,403 @@
+"""Follow a candidate through one gradient step: at every quantity, what did it use, and was that right?
+
+The search goes through the quantities in order of computation.  Each is computed from the values that the candidate
+really used before it, in the right way and in every known wrong way; the recorded values and the returned parameters
+decide.  The cheapest complete account wins: a right formula costs nothing, a departure costs ten, a departure nobody
+saw costs more, a quantity that nothing explains most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nnparity.diagnosis import textbook as book
+from nnparity.diagnosis.matching import SAME, Hit, ValueIndex, proportion
+from nnparity.diagnosis.textbook import Formula
+
+BEAM = 16
+COST = {
+    "absent": 3.0,  # right, but fused into something else
+    "rank": 0.1,  # an inferred option further down the list
+    "declaration": 8.0,  # right for another network than the declared one
+    "departure": 10.0,
+    "unseen departure": 16.0,
+    "by use": 14.0,  # a value of unknown formula that stands where the quantity should
+    "unknown": 30.0,
+}
+
+
+@dataclass
+class Textbook:
+    """The probe and what is known of the candidate's network; layers are counted from 1."""
+
+    W: list[np.ndarray]
+    b: list[np.ndarray]
+    X: np.ndarray
+    Y: np.ndarray
+    eta: float
+    activations: list[str | None]  # None: not declared
+    loss: str
+    loss_declared: bool
+    slope: float
+    language: str
+    no_bias: tuple[int, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        return len(self.W)
+
+    @property
+    def m(self) -> int:
+        return self.X.shape[1]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Where a quantity was found among the recorded values: as a batch, and sample by sample."""
+
+    batch: tuple[Hit, ...] = ()
+    samples: tuple[tuple[int, tuple[Hit, ...]], ...] = ()
+    sums: tuple[Hit, ...] = ()
+    coverage: float = 0.0
+
+    def hits(self) -> list[Hit]:
+        return [*self.batch, *[hit for _, hits in self.samples for hit in hits], *self.sums]
+
+    def __bool__(self) -> bool:
+        return self.coverage > 0
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A quantity that is not what the textbook makes of its operands."""
+
+    quantity: str
+    layer: int
+    phase: str
+    formula: Formula
+    right: Formula
+    seen: Seen
+    kind: str = "bug"  # bug, unexplained, declaration
+
+
+@dataclass
+class Update:
+    """How a returned parameter follows from the old one: new = keep * old + rate * gradient."""
+
+    quantity: str
+    layer: int
+    keep: float
+    rate: float
+    formula: Formula | None  # the gradient in it; None where nothing explains the change
+    right: Formula
+    weights: np.ndarray | None = None  # per-sample weights where samples count unequally
+
+
+@dataclass
+class State:
+    """One account of what the candidate computes, as far as it goes."""
+
+    activations: list[str]
+    Z: dict[int, np.ndarray] = field(default_factory=dict)
+    A: dict[int, np.ndarray] = field(default_factory=dict)
+    delta: dict[int, np.ndarray] = field(default_factory=dict)
+    rights: dict[str, Formula] = field(default_factory=dict)
+    used: dict[str, Formula] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
+    departures: list[Departure] = field(default_factory=list)
+    updates: dict[str, Update] = field(default_factory=dict)
+    inferred: dict[str, object] = field(default_factory=dict)
+    loss: str = ""
+    cost: float = 0.0
+
+    def branch(self, cost: float) -> State:
+        return State(
+            list(self.activations), dict(self.Z), dict(self.A), dict(self.delta), dict(self.rights), dict(self.used),
+            dict(self.seen), list(self.departures), dict(self.updates), dict(self.inferred), self.loss, self.cost + cost,
+        )
+
+
+class Follower:
+    """Searches for the account of one recorded run."""
+
+    def __init__(self, textbook: Textbook, index: ValueIndex, W_new: list[np.ndarray], b_new: list[np.ndarray],
+                 by_use: Callable | None = None, loose: float = 1e-6):
+        self.textbook = textbook
+        self.index = index
+        self.W_new = W_new
+        self.b_new = b_new
+        self.by_use = by_use
+        self.loose = loose
+        self._presence: dict = {}
+
+    # -- presence --------------------------------------------------------------------------------------------------
+
+    def present(self, value: np.ndarray) -> Seen:
+        """Where an n x m quantity (one column per sample) was seen."""
+        key = value.tobytes()
+        if key in self._presence:
+            return self._presence[key]
+        batch = tuple(self.index.find(value, parts=True))
+        samples = []
+        if value.ndim == 2 and value.shape[1] > 1 and not batch:
+            first = self.index.find(value[:, 0], parts=True)
+            last = self.index.find(value[:, -1], parts=True)
+            if first or last:
+                for i in range(value.shape[1]):
+                    hits = self.index.find(value[:, i], parts=True)
+                    if hits:
+                        samples.append((i, tuple(hits)))
+        coverage = 1.0 if batch else len(samples) / max(1, value.shape[-1])
+        self._presence[key] = Seen(batch, tuple(samples), (), coverage)
+        return self._presence[key]
+
+    def present_gradient(self, mean: np.ndarray, each: Callable[[int], np.ndarray]) -> Seen:
+        """Where a gradient was seen: the batch's, each sample's, and running sums over samples."""
+        batch = tuple(self.index.find(mean, parts=True))
+        samples, sums = [], []
+        m = self.textbook.m
+        if m > 1:
+            running = np.zeros_like(mean)
+            for i in range(m):
+                term = each(i)
+                hits = self.index.find(term, parts=True)
+                if not hits and i == 0 and not batch:
+                    break
+                if hits:
+                    samples.append((i, tuple(hits)))
+                running = running + term
+                if 0 < i < m - 1:
+                    sums.extend(self.index.find(running, parts=True))
+        return Seen(batch, tuple(samples), tuple(sums), 1.0 if batch else len(samples) / m)
+
+    # -- the search ------------------------------------------------------------------------------------------------
+
+    def follow(self) -> State:
+        t = self.textbook
+        states = [State([name or "" for name in t.activations], A={0: t.X}, loss=t.loss)]
+        for layer in range(1, t.depth + 1):
+            states = self._best(s for state in states for s in self._sums(state, layer))
+            states = self._best(s for state in states for s in self._activations(state, layer))
+        for layer in range(t.depth, 0, -1):
+            states = self._best(s for state in states for s in self._backward(state, layer))
+        return states[0]
+
+    @staticmethod
+    def _best(states: Iterable[State]) -> list[State]:
+        return sorted(states, key=lambda state: state.cost)[:BEAM]
+
+    def _sums(self, state: State, layer: int) -> Iterable[State]:
+        t = self.textbook
+        formulas = list(book.forward_sums(t.W, t.b, state.A, layer, layer in t.no_bias))
+        return self._forward(state, layer, "Z", formulas, None)
+
+    def _activations(self, state: State, layer: int) -> Iterable[State]:
+        t = self.textbook
+        last = layer == t.depth
+        declared = t.activations[layer - 1]
+        earlier = state.activations[0] if layer > 1 and not last else None
+        wanted = declared or earlier or "sigmoid"
+        formulas = list(book.forward_activations(state.Z[layer], layer, wanted, declared is not None, last, t.slope))
+        if declared is None and not last:
+            formulas = [Formula(f.id, f.text, f.value, right=True, declares=f.declares) if f.text == f"Z{layer}" else f
+                        for f in formulas]
+        return self._forward(state, layer, "A", formulas, wanted)
+
+    def _forward(self, state: State, layer: int, letter: str, formulas: list[Formula], wanted: str | None):
+        quantity = f"{letter}{layer}"
+        right = next(f for f in formulas if f.right)
+        found, rank = False, 0
+        for formula in formulas:
+            seen = self.present(formula.value)
+            if not seen:
+                continue
+            if formula.omits and not formula.right and self._is_only_a_step(state, quantity, formula, formulas):
+                cost = COST["departure"] + 1
+            elif formula.right:
+                cost = COST["rank"] * rank + (1.5 if formula.text == f"Z{layer}" and letter == "A" and rank else 0)
+                rank += 1
+            elif formula.declares:
+                cost = COST["declaration"]
+            else:
+                cost = COST["departure"]
+            found = found or (formula.right and not formula.omits)
+            yield self._used(state, layer, letter, quantity, formula, right, seen, cost, wanted)
+        if not found:
+            yield self._used(state, layer, letter, quantity, right, right, Seen(), COST["absent"], wanted)
+            if self.by_use is not None:
+                for formula, seen in self.by_use(self, state, quantity, layer):
+                    yield self._used(state, layer, letter, quantity, formula, right, seen, COST["by use"], wanted)
+
+    def _is_only_a_step(self, state, quantity, formula, formulas) -> bool:
+        return True
+
+    def _used(self, state, layer, letter, quantity, formula, right, seen, cost, wanted) -> State:
+        new = state.branch(cost)
+        target = new.Z if letter == "Z" else new.A
+        target[layer] = formula.value
+        name = None
+        if letter == "A":
+            name = formula.declares.get("activation") or formula.declares.get("output_activation") or wanted
+            new.activations[layer - 1] = name
+            if self.textbook.activations[layer - 1] is None and formula.right:
+                new.inferred[quantity] = name
+        new.rights[quantity], new.used[quantity], new.seen[quantity] = right, formula, seen
+        if not formula.right:
+            kind = "declaration" if formula.declares else ("unexplained" if formula.text == "?" else "bug")
+            new.departures.append(Departure(quantity, layer, "forward", formula, right, seen, kind))
+        return new
+
+    # -- backward and update, layer by layer -----------------------------------------------------------------------
+
+    def _backward(self, state: State, layer: int) -> Iterable[State]:
+        t = self.textbook
+        if layer == t.depth:
+            formulas = list(book.output_deltas(state, t))
+        else:
+            new_weights = {layer + 1: self.W_new[layer]}
+            formulas = list(book.hidden_deltas(state, t, layer, new_weights))
+        right = next((f for f in formulas if f.right), formulas[0])
+        quantity = f"delta{layer}"
+        rank = 0
+        options = []
+        for formula in formulas:
+            if not np.all(np.isfinite(formula.value)):
+                continue
+            seen = self.present(formula.value)
+            weight_fits = self._change_fits(formula.value, state, layer)
+            if not (seen or weight_fits or formula is right):
+                continue
+            if formula.right:
+                cost = 0.0 if formula is right else COST["rank"] * (1 + rank)
+                rank += 1
+            elif formula.declares:
+                cost = COST["declaration"]
+            else:
+                cost = COST["departure"]
+            if not seen:
+                cost += COST["absent"]
+            options.append((formula, seen, cost, weight_fits))
+        fitting = any(fits for *_, fits in options)
+        if not fitting and self.by_use is not None:
+            options += [(f, s, COST["by use"], True) for f, s in self.by_use(self, state, quantity, layer)]
+        for formula, seen, cost, _ in options:
+            new = state.branch(cost)
+            new.delta[layer] = formula.value
+            new.rights[quantity], new.used[quantity], new.seen[quantity] = right, formula, seen
+            if formula.right and layer == t.depth:
+                new.loss = formula.declares.get("loss", t.loss)
+                if not t.loss_declared:
+                    new.inferred["loss"] = new.loss
+            if not formula.right:
+                kind = "declaration" if formula.declares else ("unexplained" if formula.text == "?" else "bug")
+                new.departures.append(Departure(quantity, layer, "backward", formula, right, seen, kind))
+            self._parameter(new, layer, "W")
+            if layer not in t.no_bias:
+                self._parameter(new, layer, "b")
+            yield new
+
+    def _change_fits(self, delta: np.ndarray, state: State, layer: int) -> bool:
+        t = self.textbook
+        change = self.W_new[layer - 1] - t.W[layer - 1]
+        gradient = delta @ state.A[layer - 1].T
+        return bool(np.any(change)) and np.any(gradient) and proportion(change, gradient, self.loose) is not None
+
+    def _parameter(self, state: State, layer: int, letter: str) -> None:
+        """Explain the returned W[l] or b[l]: new = keep * old + rate * gradient."""
+        t = self.textbook
+        old = (t.W if letter == "W" else t.b)[layer - 1]
+        new = (self.W_new if letter == "W" else self.b_new)[layer - 1]
+        source = book.weight_gradients if letter == "W" else book.bias_gradients
+        formulas = [f for f in source(state, t, layer) if np.all(np.isfinite(f.value))]
+        right = formulas[0]
+        quantity = f"d{letter}{layer}"
+        state.rights[quantity] = right
+        delta, a = state.delta[layer], state.A[layer - 1]
+        if letter == "W":
+            seen = self.present_gradient(right.value, lambda i: np.outer(delta[:, i], a[:, i]))
+        else:
+            seen = self.present_gradient(right.value, lambda i: delta[:, i])
+        state.seen[quantity] = seen
+        name = f"{letter}{layer}_new"
+        if np.array_equal(old, new):
+            state.updates[name] = Update(name, layer, 1.0, 0.0, right, right)
+            state.used[quantity] = right
+            state.cost += COST["departure"]
+            return
+        for formula in formulas:
+            fit = self._fit(old, new, formula.value)
+            if fit is None:
+                continue
+            keep, rate = fit
+            odd_keep = abs(keep - 1) > self.loose
+            if formula.right or not odd_keep:
+                state.updates[name] = Update(name, layer, keep, rate, formula, right)
+                state.used[quantity] = formula
+                state.cost += (0 if formula.right else COST["departure"]) + (5 if odd_keep else 0)
+                if formula.right and not odd_keep and rate > 0:
+                    state.cost += 0.5
+                if not formula.right:
+                    where = self.present(formula.value)
+                    state.departures.append(Departure(quantity, layer, "backward", formula, right, where))
+                return
+        weights = self._sample_weights(state, layer, letter, new - old)
+        if weights is not None:
+            text = "samples counted " + ", ".join(f"{w:.3g}" for w in weights)
+            value = (delta * weights) @ a.T if letter == "W" else (delta * weights).sum(axis=1)
+            formula = Formula(_weights_id(weights), text, value)
+            state.updates[name] = Update(name, layer, 1.0, -t.eta, formula, right, weights)
+            state.used[quantity] = formula
+            state.cost += COST["departure"] + 2
+            state.departures.append(Departure(quantity, layer, "backward", formula, right, Seen()))
+            return
+        state.updates[name] = Update(name, layer, float("nan"), float("nan"), None, right)
+        state.cost += COST["unknown"]
+
+    def _fit(self, old: np.ndarray, new: np.ndarray, gradient: np.ndarray) -> tuple[float, float] | None:
+        """keep and rate with new = keep * old + rate * gradient, element by element; None if there are none."""
+        if not np.all(np.isfinite(new)) or not np.any(gradient):
+            return None
+        change = proportion(new - old, gradient, self.loose)
+        if change is not None:
+            if old.size > 2 or self._known_rate(change):
+                return 1.0, change
+            return None
+        if old.size < 3:
+            return None
+        basis = np.column_stack([old.ravel(), gradient.ravel()])
+        solution, *_ = np.linalg.lstsq(basis, new.ravel(), rcond=None)
+        rest = np.max(np.abs(basis @ solution - new.ravel()))
+        if rest <= SAME * 10 * np.max(np.abs(new)) and abs(solution[1]) > 0:
+            return float(solution[0]), float(solution[1])
+        return None
+
+    def _known_rate(self, rate: float) -> bool:
+        eta = self.textbook.eta
+        return any(abs(abs(rate) - eta * factor) <= self.loose * eta * factor for factor in self.index.factors)
+
+    def _sample_weights(self, state: State, layer: int, letter: str, change: np.ndarray) -> np.ndarray | None:
+        """Weights w_i with change = −eta Σ w_i gradient_i, where samples do not count equally."""
+        delta, a = state.delta[layer], state.A[layer - 1]
+        m = self.textbook.m
+        if letter == "W":
+            basis = np.column_stack([np.outer(delta[:, i], a[:, i]).ravel() for i in range(m)])
+        else:
+            basis = delta
+        if basis.shape[0] <= m:
+            return None
+        solution, *_ = np.linalg.lstsq(basis, -change.ravel() / self.textbook.eta, rcond=None)
+        rest = np.max(np.abs(basis @ solution + change.ravel() / self.textbook.eta))
+        if rest > 1e-8 * np.max(np.abs(change)) / self.textbook.eta:
+            return None
+        solution[np.abs(solution) < 1e-9 * np.max(np.abs(solution))] = 0.0
+        return solution
+
+
+def _weights_id(weights: np.ndarray) -> str:
+    used = weights[weights != 0]
+    if used.size < weights.size and np.allclose(used, used[0]):
+        return "batch-lost"
+    return "accumulator-not-reset" if np.all(np.diff(np.abs(weights)) <= 1e-9) else "batch-lost"

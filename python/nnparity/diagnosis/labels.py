@@ -1,0 +1,166 @@
+"""Name the recorded values: each is held against every quantity of the textbook and its usual intermediate steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnparity.diagnosis import textbook as book
+from nnparity.diagnosis.matching import ValueIndex
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a recorded value is: `text` in the notation of the book, and whether that is a right value."""
+
+    text: str
+    quantity: str
+    right: bool
+    weight: float  # smaller is the better name
+
+
+def factor_text(factor: float, m: int, eta: float, n_out: int) -> str | None:
+    """A constant in words: '', '−', '2·', '(1/m)·', 'η·' …; None when it is none of the known ones."""
+    sign = "−" if factor < 0 else ""
+    size = abs(factor)
+    words = {
+        1.0: "", 2.0: "2·", 0.5: "½·", float(m): "m·", 1.0 / m: "(1/m)·", eta: "η·", eta / m: "(η/m)·", 1 / eta: "(1/η)·",
+        2.0 / n_out: "(2/n)·", 1.0 / n_out: "(1/n)·", float(n_out): "n·", 2.0 * eta: "2η·", 2.0 / m: "(2/m)·",
+        eta * m: "ηm·", 2 * eta / m: "(2η/m)·", 1.0 / (m * n_out): "(1/(m·n))·", 1.0 / m**2: "(1/m²)·",
+    }
+    for value, text in words.items():
+        if abs(size - value) <= 1e-9 * value:
+            return sign + text
+    return None
+
+
+def vocabulary(state, textbook, W_new=None, b_new=None):
+    """Yield (text, quantity, value, right, kind) of all that a right program may hold; kind: 'samples', 'gradient', 'plain'."""
+    t = textbook
+    yield "X", "A0", t.X, True, "samples"
+    yield "Y", "Y", t.Y, True, "samples"
+    for layer in range(1, t.depth + 1):
+        yield f"W{layer}", f"W{layer}", t.W[layer - 1], True, "plain"
+        yield f"b{layer}", f"b{layer}", t.b[layer - 1], True, "plain"
+    wrong = {departure.quantity for departure in state.departures}
+    for layer in range(1, t.depth + 1):
+        for letter, table in (("Z", state.Z), ("A", state.A), ("delta", state.delta)):
+            if layer in table:
+                quantity = f"{letter}{layer}"
+                used = state.used.get(quantity)
+                if quantity in wrong:
+                    yield used.text if used else quantity, quantity, table[layer], False, "samples"
+                    yield quantity, quantity, state.rights[quantity].value, True, "samples"
+                else:
+                    yield quantity, quantity, table[layer], True, "samples"
+    for layer in range(1, t.depth + 1):
+        if layer in state.delta:
+            d, a = state.delta[layer], state.A[layer - 1]
+            yield f"dW{layer}", f"dW{layer}", d @ a.T / t.m, True, ("gradient", d, a)
+            yield f"db{layer}", f"db{layer}", d.mean(axis=1), True, ("gradient", d, None)
+    yield from _updates(state, t)
+    yield from _steps(state, t)
+
+
+def _updates(state, t):
+    for layer in range(1, t.depth + 1):
+        if layer in state.delta:
+            d, a = state.delta[layer], state.A[layer - 1]
+            yield f"W{layer}_new", f"W{layer}_new", t.W[layer - 1] - t.eta * d @ a.T / t.m, True, "plain"
+            yield f"b{layer}_new", f"b{layer}_new", t.b[layer - 1] - t.eta * d.mean(axis=1), True, "plain"
+
+
+def _steps(state, t):
+    """Intermediate steps of a right program, in the order in which they are likely."""
+    L = t.depth
+    for layer in range(1, L + 1):
+        if layer not in state.Z:
+            continue
+        z, a = f"Z{layer}", f"A{layer}"
+        Z, A = state.Z[layer], state.A[layer]
+        name = state.activations[layer - 1]
+        yield f"W{layer}·A{layer - 1}", "", t.W[layer - 1] @ state.A[layer - 1], True, "samples"
+        slope = book.activation_slope(name, Z, t.slope)
+        yield f"{name}′({z})", "", slope, True, "samples"
+        with np.errstate(all="ignore"):
+            base = name.split("+")[-1]
+            if base in ("sigmoid", "softmax", "silu"):
+                yield f"exp(−{z})", "", np.exp(-Z), True, "samples"
+                yield f"1 + exp(−{z})", "", 1 + np.exp(-Z), True, "samples"
+                yield f"exp({z})", "", np.exp(Z), True, "samples"
+                yield f"1 − {a}", "", 1 - A, True, "samples"
+                yield f"1 + exp({z})", "", 1 + np.exp(Z), True, "samples"
+            if base == "softmax":
+                yield f"{z} − max", "", Z - Z.max(axis=0), True, "samples"
+                yield f"exp({z} − max)", "", np.exp(Z - Z.max(axis=0)), True, "samples"
+                yield f"exp({z} − max)", "", np.exp(Z - Z.max()), True, "samples"
+                yield f"Σ exp({z})", "", np.exp(Z).sum(axis=0), True, "plain"
+                yield f"Σ exp({z} − max)", "", np.exp(Z - Z.max(axis=0)).sum(axis=0), True, "plain"
+            if base == "tanh":
+                yield f"{a}²", "", A**2, True, "samples"
+                yield f"exp({z})", "", np.exp(Z), True, "samples"
+                yield f"exp(−{z})", "", np.exp(-Z), True, "samples"
+                yield f"exp(2·{z})", "", np.exp(2 * Z), True, "samples"
+                yield f"exp(−2·{z})", "", np.exp(-2 * Z), True, "samples"
+            if base in ("relu", "leaky_relu", "elu"):
+                yield f"[{z} > 0]", "", (Z > 0).astype(float), True, "samples"
+                yield f"[{z} ≤ 0]", "", (Z <= 0).astype(float), True, "samples"
+            if layer == L:
+                yield f"{a} − Y", "", A - t.Y, True, "samples"
+                yield f"({a} − Y)²", "", (A - t.Y) ** 2, True, "samples"
+                yield f"log {a}", "", np.log(A), True, "samples"
+                yield f"log(1 − {a})", "", np.log(1 - A), True, "samples"
+                yield f"Y·log {a}", "", t.Y * np.log(A), True, "samples"
+                yield "1 − Y", "", 1 - t.Y, True, "samples"
+                yield f"Y/{a}", "", t.Y / A, True, "samples"
+                yield f"{a}(1 − {a})", "", A * (1 - A), True, "samples"
+                for loss in book.LOSSES:
+                    gradient = book.loss_slope(loss, A, t.Y)
+                    if gradient is not None:
+                        yield f"∂{loss}/∂{a}", "", gradient, True, "samples"
+        if layer + 1 in state.delta:
+            back = t.W[layer].T @ state.delta[layer + 1]
+            yield f"W{layer + 1}ᵀ·delta{layer + 1}", "", back, True, "samples"
+
+
+def label_values(state, textbook, index: ValueIndex) -> dict[int, Label]:
+    """The best name of every recorded value that has one."""
+    labels: dict[int, Label] = {}
+    t = textbook
+    n_out = t.Y.shape[0]
+
+    def note(hits, text, quantity, right, weight):
+        for hit in hits:
+            words = factor_text(hit.factor, t.m, t.eta, n_out)
+            if words is None:
+                if right and quantity.startswith(("W", "b")):
+                    continue
+                words = f"{hit.factor:.4g}·"
+            cost = weight + (0 if words == "" else 0.4) + (0 if hit.layout != "part" else 2)
+            known = labels.get(hit.ref)
+            if known is None or cost < known.weight:
+                shown = text if words == "" else f"{words}{text}"
+                labels[hit.ref] = Label(shown, quantity, right, cost)
+
+    for rank, (text, quantity, value, right, kind) in enumerate(vocabulary(state, t)):
+        weight = 0.001 * rank + (0 if quantity else 0.5) + (0 if right else 0.2)
+        if not np.all(np.isfinite(value)):
+            continue
+        note(index.find(value, parts=True), text, quantity, right, weight)
+        if kind == "samples" and value.ndim == 2 and value.shape[1] > 1:
+            for i in range(value.shape[1]):
+                note(index.find(value[:, i], parts=True), text, quantity, right, weight + 0.05)
+        elif isinstance(kind, tuple):
+            _, d, a = kind
+            running = np.zeros_like(value)
+            for i in range(d.shape[1]):
+                term = d[:, i] if a is None else np.outer(d[:, i], a[:, i])
+                note(index.find(term, parts=True), text, quantity, right, weight + 0.05)
+                running = running + term
+                note(index.find(running, parts=True), f"Σ{text}", quantity, right, weight + 0.1)
+    for value, text in ((t.m, "m"), (t.eta, "η"), (1 / t.m, "1/m"), (t.eta / t.m, "η/m"), (-t.eta, "−η"), (-t.eta / t.m, "−η/m")):
+        for hit in index.find(np.array(value)):
+            if abs(hit.factor - 1) < 1e-12:
+                labels.setdefault(hit.ref, Label(text, "", True, 0.0))
+    return labels

@@ -1,0 +1,78 @@
+"""Choose weights and data that leave a mistake no place to hide: distinct widths, both signs, live and dead units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Parameters and one batch: W[l] (n_l, n_{l-1}), b[l] (n_l,), X (n_0, m), Y (n_L, m)."""
+
+    W: list[np.ndarray]
+    b: list[np.ndarray]
+    X: np.ndarray
+    Y: np.ndarray
+    eta: float
+    seed: int
+
+    @property
+    def sizes(self) -> list[int]:
+        return [self.X.shape[0], *[w.shape[0] for w in self.W]]
+
+
+def make_probe(sizes, batch: int, eta: float, seed: int, no_bias=(), targets: str = "classes") -> Probe:
+    """Draw until no unit of no layer is close to a kink, and every unit sees both signs.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths n_0 … n_L.
+    batch : int
+        Number of samples m.
+    targets : {"classes", "real"}
+        One-hot targets that show every class in turn (0/1 for a single output), or normal ones.
+    """
+    best, best_score = None, -1.0
+    for attempt in range(200):
+        random = np.random.default_rng([seed, attempt])
+        W = [random.normal(0, 1.0 / np.sqrt(max(1, n_in)) + 0.25, (n_out, n_in)) for n_in, n_out in zip(sizes, sizes[1:])]
+        b = [np.zeros(n) if layer in no_bias else random.normal(0, 0.4, n) for layer, n in enumerate(sizes[1:], start=1)]
+        X = random.normal(0, 1, (sizes[0], batch))
+        Y = _targets(random, sizes[-1], batch, targets)
+        score = _quality(W, b, X)
+        if score > best_score:
+            best, best_score = Probe(W, b, X, Y, eta, seed), score
+        if score >= 1.0:
+            break
+    assert best is not None
+    return best
+
+
+def _targets(random, n: int, m: int, targets: str) -> np.ndarray:
+    if targets == "real":
+        return random.normal(0, 1, (n, m))
+    if n == 1:
+        Y = np.array([[float(i % 2) for i in range(m)]])
+        return Y
+    classes = np.array([i % n for i in range(m)])
+    random.shuffle(classes)
+    Y = np.zeros((n, m))
+    Y[classes, np.arange(m)] = 1.0
+    return Y
+
+
+def _quality(W, b, X) -> float:
+    """1 when every pre-activation is clear of zero and, in a batch, every unit is live for some samples and dead for others."""
+    score, A = 1.0, X
+    for w, bias in zip(W, b):
+        Z = w @ A + bias[:, None]
+        if np.min(np.abs(Z)) < 1e-3:
+            score -= 0.5
+        if X.shape[1] >= 4:
+            mixed = np.mean([(row > 0).any() and (row < 0).any() for row in Z])
+            score -= 0.4 * (1 - mixed) / len(W)
+        A = np.tanh(Z)
+    return score

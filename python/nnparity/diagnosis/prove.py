@@ -1,0 +1,80 @@
+"""Prove a finding by repair: put the right values in where the wrong ones were computed, run again, and see it gone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnparity.diagnosis.conclude import Finding
+from nnparity.diagnosis.follow import Seen
+from nnparity.diagnosis.matching import normal_form
+from nnparity.diagnosis.run import Run
+
+
+def adapt(right: np.ndarray, recorded: np.ndarray, wrong: np.ndarray, factor: float) -> np.ndarray | None:
+    """`right` in the layout in which `wrong` was recorded: transposed, flattened or scaled as it was there."""
+    shape = recorded.shape
+    value, here = normal_form(recorded), normal_form(wrong)
+    there = normal_form(right).reshape(here.shape) if normal_form(right).size == here.size else None
+    if there is None or value.size != here.size:
+        return None
+    if value.shape == here.shape and np.allclose(value, factor * here, rtol=1e-6, atol=0):
+        return (factor * there).reshape(shape, order="A" if there.ndim < 2 else "C")
+    if value.ndim == 2 and here.ndim == 2 and value.shape == here.shape[::-1]:
+        return (factor * there.T).reshape(shape)
+    if value.ndim == 1 and here.ndim == 2:
+        if np.allclose(value, factor * here.ravel(order="F"), rtol=1e-6, atol=0):
+            return factor * there.ravel(order="F")
+        return factor * there.ravel()
+    return (factor * there).reshape(shape) if value.shape == here.shape else None
+
+
+def injections(finding: Finding, run: Run, textbook, follower, state) -> list[tuple]:
+    """(node, occurrence, path, array) that repair one finding wherever its wrong values were computed."""
+    found: dict[tuple[int, int, str], np.ndarray] = {}
+
+    def put(event, array):
+        if array is not None and np.size(array) == run.value(event).size:
+            found.setdefault((event.node, event.occ, event.path), array)
+
+    for departure in finding.departures:
+        if departure.quantity.startswith(("dW", "db")):
+            continue
+        seen: Seen = departure.seen
+        wrong, right = departure.formula.value, departure.right.value
+        for hit in seen.batch:
+            event = _origin(run, hit.ref, finding)
+            if event is not None:
+                put(event, adapt(right, run.value(event), wrong, hit.factor))
+        for i, hits in seen.samples:
+            for hit in hits:
+                event = _origin(run, hit.ref, finding)
+                if event is not None:
+                    put(event, adapt(right[:, i], run.value(event), wrong[:, i], hit.factor))
+    if not found:
+        for letter in "Wb":
+            for layer in finding.layers or ([finding.layer] if finding.layer else []):
+                name = f"{letter}{layer}_new"
+                if name not in state.updates:
+                    continue
+                if finding.quantity[0] in "Wb" and finding.quantity[0] != letter and finding.id != "ascent":
+                    continue
+                if finding.quantity.startswith("d") and finding.quantity[1:2] in "Wb" and finding.quantity[1] != letter:
+                    continue
+                new = (follower.W_new if letter == "W" else follower.b_new)[layer - 1]
+                old = (textbook.W if letter == "W" else textbook.b)[layer - 1]
+                right = old - textbook.eta * state.rights[f"d{letter}{layer}"].value
+                for hit in follower.index.find(new):
+                    if abs(hit.factor - 1) < 1e-9:
+                        event = run.computed(hit.ref)
+                        if event is not None:
+                            put(event, adapt(right, run.value(event), new, 1.0))
+    return [(node, occ, path, array) for (node, occ, path), array in found.items()]
+
+
+def _origin(run: Run, ref: int, finding: Finding):
+    """Where to put the right value: the statement blamed, if the value passes through it, else where it was computed."""
+    blamed = run.statement(finding.event).id if finding.event is not None else None
+    for event in run.by_ref.get(ref, ()):
+        if run.node(event).stmt == blamed and run.node(event).kind in ("assign", "return"):
+            return event
+    return run.computed(ref)

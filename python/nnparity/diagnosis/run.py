@@ -1,0 +1,139 @@
+"""One recorded run as a graph: which expression gave which value, from which operands, in which call."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+
+import numpy as np
+
+#: Kinds of nodes that only pass a value on.
+READS = {"name", "index", "constant"}
+STATEMENTS = {"assign", "return", "expr", "after"}
+
+
+class Run:
+    """A recording with the look-ups that blame and explanation need.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the candidate's process reported: nodes, frames, events in order of evaluation, values.
+    """
+
+    def __init__(self, recording):
+        self.recording = recording
+        self.nodes = recording.nodes
+        self.frames = recording.frames
+        self.values = recording.values
+        self.events = sorted(recording.events, key=lambda event: event.seq)
+
+    @cached_property
+    def by_ref(self) -> dict[int, list]:
+        table = defaultdict(list)
+        for event in self.events:
+            table[event.ref].append(event)
+        return table
+
+    @cached_property
+    def by_node(self) -> dict[int, list]:
+        table = defaultdict(list)
+        for event in self.events:
+            table[event.node].append(event)
+        return table
+
+    @cached_property
+    def by_frame_node(self) -> dict[tuple[int, int], list]:
+        table = defaultdict(list)
+        for event in self.events:
+            table[event.frame, event.node].append(event)
+        return table
+
+    @cached_property
+    def children(self) -> dict[int, list[int]]:
+        table = defaultdict(list)
+        for node in self.nodes.values():
+            if node.parent and node.parent in self.nodes and node.kind != "after":
+                table[node.parent].append(node.id)
+        for ids in table.values():
+            ids.sort(key=lambda id: (self.nodes[id].arg or 0, id))
+        return table
+
+    def node(self, event):
+        return self.nodes[event.node]
+
+    def statement(self, event):
+        """The statement node in which an event happened."""
+        node = self.nodes[event.node]
+        return self.nodes.get(node.stmt, node)
+
+    def operand(self, event, child: int):
+        """The value that child expression `child` had when `event` was evaluated."""
+        best = None
+        for candidate in self.by_frame_node.get((event.frame, child), ()):
+            if candidate.seq < event.seq and (best is None or candidate.seq > best.seq):
+                best = candidate
+        return best
+
+    def operands(self, event) -> list:
+        found = []
+        for child in self.children.get(event.node, ()):
+            value = self.operand(event, child)
+            if value is not None:
+                found.append(value)
+        return found
+
+    def producer(self, ref: int):
+        """The first event that had this very value: where it was computed."""
+        events = self.by_ref.get(ref, ())
+        for event in events:
+            if self.node(event).kind not in READS:
+                return event
+        return events[0] if events else None
+
+    def computed(self, ref: int):
+        """The innermost event that computed a value: neither a read nor the whole statement around a computation."""
+        events = [event for event in self.by_ref.get(ref, ()) if self.node(event).kind not in READS]
+        return events[0] if events else None
+
+    def definition(self, read):
+        """The assignment that gave a name its value when it was read; None for an argument or a global."""
+        text = self.node(read).text
+        best = None
+        for event in self.by_ref.get(read.ref, ()):
+            if event.seq >= read.seq or self.node(event).kind not in ("assign", "after"):
+                continue
+            statement = self.statement(event)
+            if statement.target == text and event.frame == read.frame:
+                best = event
+        if best is None:
+            for event in self.by_ref.get(read.ref, ()):
+                if event.seq < read.seq and self.statement(event).target == text and self.node(event).kind == "assign":
+                    best = event
+        return best
+
+    def call_of(self, frame: int):
+        """The event-like place from which a frame was called: (node, frame) or None at the top."""
+        record = self.frames.get(frame)
+        if record is None or not record.call_node or record.call_node not in self.nodes:
+            return None
+        return record.call_node, record.parent
+
+    def calls_above(self, frame: int) -> list[tuple[int, int]]:
+        chain = []
+        while (call := self.call_of(frame)) is not None and len(chain) < 60:
+            chain.append(call)
+            frame = call[1]
+        return chain
+
+    def arguments(self, call_node: int, frame: int, before: int) -> list:
+        """The argument values of a call, as far as they were recorded before event number `before`."""
+        found = []
+        for child in self.children.get(call_node, ()):
+            for event in self.by_frame_node.get((frame, child), ()):
+                if event.seq <= before or True:
+                    found.append(event)
+        return found
+
+    def value(self, event) -> np.ndarray:
+        return self.values[event.ref]

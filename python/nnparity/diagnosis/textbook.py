@@ -1,0 +1,489 @@
+"""What each quantity of a gradient step should be, and the mistakes that people make in its place.
+
+Every quantity of the design's vocabulary has one *right* formula and a list of *departures*: formulas that hand-written
+networks are known to compute instead, each with the id under which it is reported.  All of them are evaluated on the
+values that the candidate really used, so that a second mistake is seen behind the first one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nnparity import activations, losses
+from nnparity.arithmetic import get_arithmetic
+from nnparity.checks import InputError
+from nnparity.network import define_network
+
+FAST = get_arithmetic("fast")
+
+#: Activations that a candidate may turn out to use, the commonest first.
+ELEMENTWISE = ["sigmoid", "tanh", "relu", "leaky_relu", "linear", "elu", "softplus", "gelu", "silu"]
+OUTPUT = [*ELEMENTWISE[:3], "softmax", *ELEMENTWISE[3:]]
+LOSSES = [
+    "quadratic",
+    "categorical_cross_entropy",
+    "binary_cross_entropy",
+    "mean_squared_error",
+    "mean_absolute_error",
+    "huber",
+]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One way to compute a quantity: the right one (`id` is None and `right`) or a departure from it."""
+
+    id: str | None
+    text: str
+    value: np.ndarray
+    right: bool = False
+    omits: bool = False  # the value is a legitimate intermediate, used where more was due
+    parts: tuple[np.ndarray, ...] = ()  # wrong intermediate values that lead to it, innermost first
+    declares: dict = field(default_factory=dict)  # the network options under which it would be right
+
+
+def quiet(function):
+    """Departures are evaluated far from where they make sense; what overflows is simply not found."""
+
+    def silent(*args, **kwargs):
+        with np.errstate(all="ignore"):
+            return function(*args, **kwargs)
+
+    return silent
+
+
+@quiet
+def activation_value(name: str, Z: np.ndarray, slope: float = 0.01) -> np.ndarray:
+    """A = f(Z), shape (n, m); the reference's own formula."""
+    return activations.activate(name, Z, _network_for(name, Z.shape[0], slope), FAST)
+
+
+@quiet
+def activation_slope(name: str, Z: np.ndarray, slope: float = 0.01) -> np.ndarray:
+    """f'(Z) element by element, shape (n, m); for softmax the diagonal s(1 - s) of its Jacobian."""
+    if name.split("+")[-1] == "softmax":
+        A = activation_value(name, Z, slope)
+        return A * (1 - A)
+    network = _network_for(name, Z.shape[0], slope)
+    A = activations.activate(name, Z, network, FAST)
+    return activations.backprop_activation(name, Z, A, np.ones_like(Z), network, FAST)
+
+
+def _network_for(name: str, n: int, slope: float):
+    return define_network((n, n), output_activation=name, slope=slope)
+
+
+@quiet
+def delta_of(loss: str, output: str, Z: np.ndarray, A: np.ndarray, Y: np.ndarray, slope: float) -> np.ndarray | None:
+    """dC_i/dz[L] of a loss and an output activation; None where the loss is not defined for these outputs."""
+    network = define_network((1, Z.shape[0]), output_activation=output, loss=loss, slope=slope)
+    try:
+        return losses.output_delta(network, Z, A, Y, FAST)
+    except (InputError, FloatingPointError, ZeroDivisionError):
+        return None
+
+
+@quiet
+def loss_slope(loss: str, A: np.ndarray, Y: np.ndarray) -> np.ndarray | None:
+    """dC_i/da[L], None where undefined."""
+    network = define_network((1, A.shape[0]), loss=loss)
+    try:
+        return losses.loss_gradient(network, A, Y, FAST)
+    except (InputError, FloatingPointError, ZeroDivisionError):
+        return None
+
+
+def softmax_over(Z: np.ndarray, axis: int | None) -> np.ndarray:
+    E = np.exp(Z - Z.max())
+    return E / E.sum(axis=axis, keepdims=axis is not None)
+
+
+def recycled(vector: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """R's recycling of a vector down the columns of a rows x columns matrix."""
+    return np.resize(vector, rows * columns).reshape((rows, columns), order="F")
+
+
+@quiet
+def forward_sums(W: list, b: list, A: dict, layer: int, no_bias: bool) -> Iterator[Formula]:
+    """Z[l] = W[l] A[l-1] + b[l]   (Nielsen, eq. 25), and what is written instead."""
+    w, a = W[layer - 1], A[layer - 1]
+    n, m = w.shape[0], a.shape[1]
+    bias = b[layer - 1][:, None]
+    product = w @ a
+    name, before = f"Z{layer}", f"A{layer - 1}"
+    if no_bias:
+        yield Formula(None, f"W{layer}·{before}", product, right=True)
+    else:
+        yield Formula(None, f"W{layer}·{before} + b{layer}", product + bias, right=True)
+        yield Formula("bias-missing", f"W{layer}·{before}", product, omits=True)
+        yield Formula("bias-sign", f"W{layer}·{before} − b{layer}", product - bias)
+        yield Formula(
+            "r-recycling",
+            f"W{layer}·{before} + b{layer} recycled down the samples",
+            product + recycled(b[layer - 1], m, n).T,
+        )
+        yield Formula(
+            "r-recycling", f"W{layer}·{before} + b{layer} recycled along rows", product + np.resize(b[layer - 1], (n, m))
+        )
+        yield Formula(None, f"W{layer}·{before} + 2·b{layer}", product + 2 * bias)
+        yield Formula(None, f"(W{layer}·{before})·b{layer}", product * bias)
+        yield Formula("bias-missing", f"W{layer}·{before} + mean(b{layer})", product + bias.mean())
+        yield Formula("bias-missing", f"W{layer}·{before} + Σb{layer}", product + bias.sum())
+        yield Formula("bias-missing", f"W{layer}·{before} + b{layer}[1]", product + bias[0])
+        yield Formula("bias-missing", f"W{layer}·{before} + 1", product + 1)
+        for other, vector in enumerate(b, start=1):
+            if other != layer:
+                if vector.size == n:
+                    yield Formula("wrong-layer", f"W{layer}·{before} + b{other}", product + vector[:, None])
+                else:
+                    yield Formula(
+                        "wrong-layer", f"W{layer}·{before} + b{other}", product + np.resize(vector, n)[:, None]
+                    )
+    extra = 0 if no_bias else bias
+    if w.shape[0] == w.shape[1]:
+        yield Formula("transposed", f"W{layer}ᵀ·{before} + b{layer}", w.T @ a + extra)
+        if a.shape == w.shape:
+            yield Formula("r-elementwise-for-matmul", f"W{layer} ⊙ {before} + b{layer}", w * a + extra)
+    for other, weights in enumerate(W, start=1):
+        if other != layer and weights.shape == w.shape:
+            yield Formula("wrong-layer", f"W{other}·{before} + b{layer}", weights @ a + extra)
+        if other != layer and weights.shape == w.shape[::-1]:
+            yield Formula("wrong-layer", f"W{other}ᵀ·{before} + b{layer}", weights.T @ a + extra)
+    for other, signal in A.items():
+        if other < layer - 1 and signal.shape[0] == a.shape[0]:
+            yield Formula("wrong-layer", f"W{layer}·A{other} + b{layer}", w @ signal + extra)
+    if a.shape == w.shape and w.shape[0] != w.shape[1]:
+        yield Formula("r-elementwise-for-matmul", f"W{layer} ⊙ {before} + b{layer}", w * a + extra)
+    _ = name
+
+
+@quiet
+def forward_activations(Z: np.ndarray, layer: int, wanted: str, known: bool, last: bool, slope: float):
+    """A[l] = f(Z[l]); another registered activation is a declaration, the rest are mistakes."""
+    z = f"Z{layer}"
+    names = [wanted, *[name for name in (OUTPUT if last else OUTPUT) if name != wanted]]
+    for name in names:
+        value = activation_value(name, Z, slope)
+        option = {"output_activation" if last else "activation": name}
+        if name == wanted:
+            yield Formula(None, f"{name}({z})", value, right=True, declares={})
+        elif name == "linear":
+            yield Formula(None, z, value, omits=True, right=not known and last, declares=option)
+        else:
+            yield Formula(None, f"{name}({z})", value, right=not known, declares=option)
+    S = softmax_over(Z, 0)
+    yield Formula("softmax-axis", f"exp({z}) / Σ over the samples", softmax_over(Z, 1))
+    yield Formula("softmax-axis", f"exp({z}) / Σ over the whole matrix", softmax_over(Z, None))
+    E = np.exp(Z)
+    yield Formula("softmax-axis", f"exp({z} − max of each unit) / Σ", _axis_shifted(Z))
+    yield Formula("softmax-axis", f"exp({z}) / recycled Σ", E / recycled(E.sum(axis=0), *Z.shape))
+    yield Formula("softmax-axis", f"exp({z}) / recycled Σ", (E.T / recycled(E.sum(axis=1), *Z.T.shape)).T)
+    yield Formula("softmax-twice", f"softmax(softmax({z}))", softmax_over(S, 0))
+    for inner in ("sigmoid", "relu", "tanh"):
+        chained = f"{inner}+softmax"
+        option = {"output_activation" if last else "activation": chained}
+        yield Formula(None, f"softmax({inner}({z}))", softmax_over(activation_value(inner, Z), 0),
+                      right=not known and last, declares=option)
+        if inner != "relu":
+            outer = activation_value(inner, activation_value(inner, Z))
+            yield Formula(None, f"{inner}({inner}({z}))", outer)
+    yield Formula(None, f"exp({z})", E)
+    yield Formula(None, f"sigmoid(−{z})", activation_value("sigmoid", -Z))
+    yield Formula(None, f"1 / (1 + exp({z}))", activation_value("sigmoid", -Z))
+    yield Formula(None, f"min(0, {z})", np.minimum(Z, 0))
+    yield Formula(None, f"|{z}|", np.abs(Z))
+    yield Formula("r-pmax-dimension", f"max(0, {z}), one number", np.full(Z.shape, max(0.0, float(Z.max()))))
+    yield Formula(None, f"[{z} > 0]", (Z > 0).astype(float))
+    yield Formula(None, f"tanh({z}/2)", np.tanh(Z / 2))
+    yield Formula(None, f"tanh(2·{z})", np.tanh(2 * Z))
+    yield Formula(None, f"exp(−{z})", np.exp(-Z))
+    yield Formula(None, f"1 + exp(−{z})", 1 + np.exp(-Z))
+    yield Formula(None, f"1 / (1 − exp(−{z}))", 1 / (1 - np.exp(-Z)))
+    yield Formula(None, f"exp({z}) / (1 − exp({z}))", E / (1 - E))
+    for name in ("sigmoid", "tanh", "relu"):
+        yield Formula(None, f"{name}′({z})", activation_slope(name, Z))
+
+
+def _axis_shifted(Z: np.ndarray) -> np.ndarray:
+    E = np.exp(Z - Z.max(axis=1, keepdims=True))
+    return E / E.sum(axis=0, keepdims=True)
+
+
+@quiet
+def slopes(name: str, Z: np.ndarray, A: np.ndarray, layer: int, slope: float, others: dict[int, tuple]) -> Iterator[Formula]:
+    """f'(Z[l]) and the factors that stand in its place in delta; `others` holds (Z, A) of the layers of equal width."""
+    z, a = f"Z{layer}", f"A{layer}"
+    right = activation_slope(name, Z, slope)
+    yield Formula(None, f"{name}′({z})", right, right=True)
+    base = name.split("+")[-1]
+    missing = "missing-activation-derivative"
+    if base in ("relu", "leaky_relu", "elu"):
+        flat = np.where(Z > 0, 1.0, 0.0)
+        yield Formula("relu-mask-wrong", f"[{z} < 0]", (Z < 0).astype(float))
+        if base == "relu":
+            yield Formula("relu-mask-wrong", "all ones (no mask)", np.ones_like(Z), omits=True)
+        else:
+            yield Formula(missing, "1", np.ones_like(Z), omits=True)
+            yield Formula("relu-mask-wrong", f"[{z} > 0]", flat)
+            yield Formula("relu-mask-wrong", f"[{z} < 0] + slope·[{z} > 0]", np.where(Z < 0, 1.0, slope))
+            yield Formula("relu-mask-wrong", f"slope everywhere below 0, {z} above", np.where(Z > 0, Z, slope))
+            yield Formula("relu-mask-wrong", f"1 above 0, slope·{z} below", np.where(Z > 0, 1.0, slope * Z))
+    else:
+        yield Formula(missing, "1", np.ones_like(Z), omits=True)
+    yield Formula("derivative-of-activation", f"{name}′({a})", activation_slope(name, A, slope))
+    yield Formula("activation-as-derivative", a, A)
+    yield Formula("activation-as-derivative", z, Z)
+    if base == "tanh":
+        yield Formula("derivative-of-activation", f"1 − {z}²", 1 - Z**2)
+        yield Formula("wrong-derivative", f"1 − {a}", 1 - A)
+        yield Formula("wrong-derivative", f"1 + {a}²", 1 + A**2)
+        yield Formula("wrong-derivative", f"(1 − {a})²", (1 - A) ** 2)
+        yield Formula("wrong-derivative", f"{a}² − 1", A**2 - 1)
+        yield Formula("activation-as-derivative", f"{a}²", A**2)
+    if base in ("sigmoid", "softmax"):
+        yield Formula("derivative-of-activation", f"{z}(1 − {z})", Z * (1 - Z))
+        yield Formula("wrong-derivative", f"1 − {a}", 1 - A)
+        yield Formula("wrong-derivative", f"{a}(1 + {a})", A * (1 + A))
+        yield Formula("wrong-derivative", f"{a}²(1 − {a})", A**2 * (1 - A))
+        yield Formula("wrong-derivative", f"{a}(1 − {a}²)", A * (1 - A**2))
+        yield Formula("wrong-derivative", f"{a} − 1", A - 1)
+        yield Formula("wrong-derivative", f"{z}(1 − {a})", Z * (1 - A))
+        yield Formula("wrong-derivative", f"{a}(1 − {z})", A * (1 - Z))
+        yield Formula("wrong-derivative", f"{a}²", A**2)
+    yield Formula(None, f"{name}′({z})²", right**2)
+    for other in ELEMENTWISE:
+        if other != name and other != "linear":
+            yield Formula("wrong-derivative", f"{other}′({z})", activation_slope(other, Z, slope))
+            yield Formula("derivative-of-activation", f"{other}′({a})", activation_slope(other, A, slope))
+    yield Formula("wrong-derivative", f"{a}(1 − {a})", A * (1 - A))
+    yield Formula("wrong-derivative", f"1 − {a}²", 1 - A**2)
+    for other, (Zo, Ao) in others.items():
+        if other != layer and Zo.shape == Z.shape:
+            yield Formula("wrong-layer", f"{name}′(Z{other})", activation_slope(name, Zo, slope))
+            yield Formula("wrong-layer", f"A{other}(1 − A{other})", Ao * (1 - Ao))
+            yield Formula("wrong-layer", f"1 − A{other}²", 1 - Ao**2)
+
+
+@quiet
+def output_deltas(state, textbook) -> Iterator[Formula]:
+    """delta[L] = dC_i/dz[L] (Nielsen, BP1): the declared loss, other losses, and error × factor products gone wrong."""
+    L = textbook.depth
+    Z, A, Y = state.Z[L], state.A[L], textbook.Y
+    name = state.activations[L - 1]
+    loss = textbook.loss
+    a, y = f"A{L}", "Y"
+    slope = textbook.slope
+    known = textbook.loss_declared
+    right = delta_of(loss, name, Z, A, Y, slope)
+    names = [loss, *[other for other in LOSSES if other != loss]]
+    pair = {("softmax", "categorical_cross_entropy"), ("sigmoid", "binary_cross_entropy")}
+    cancels = (name.split("+")[-1], loss) in pair
+    for other in names:
+        value = delta_of(other, name, Z, A, Y, slope)
+        if value is None:
+            continue
+        if other == loss:
+            yield Formula(None, delta_text(other, name, L), value, right=True)
+        elif right is None or not _proportional(value, right):
+            kind = None
+            if known and not cancels and _proportional(value, A - Y):
+                kind = "missing-output-derivative"
+            elif known and cancels and _proportional(value, (A - Y) * activation_slope(name, Z, slope)):
+                kind = "extra-output-derivative"
+            yield Formula(kind, delta_text(other, name, L), value, right=not known, declares={"loss": other})
+    error = A - Y
+    factors = list(slopes(name, Z, A, L, slope, {k: (state.Z[k], state.A[k]) for k in state.Z}))
+    ones = np.ones_like(A)
+    if name != "linear":
+        yield Formula("extra-output-derivative" if cancels else "missing-output-derivative", f"{a} − {y}", error, omits=True)
+    for factor in factors:
+        if factor.right:
+            identity = "extra-output-derivative" if cancels else (
+                "softmax-jacobian-diagonal" if name.endswith("softmax") else None)
+            yield Formula(identity, f"({a} − {y}) ⊙ {factor.text}", error * factor.value)
+        elif not factor.omits:
+            yield Formula(factor.id, f"({a} − {y}) ⊙ {factor.text}", error * factor.value, parts=(factor.value,))
+    yield Formula(None, f"({a} − {y}) ⊙ {name}′ of {name}′", error * activation_slope(name, activation_slope(name, Z)))
+    squared = error**2
+    for factor in (Formula(None, "1", ones), *[f for f in factors if f.right]):
+        tail = "" if factor.text == "1" else f" ⊙ {factor.text}"
+        yield Formula("squared-error-as-delta", f"({a} − {y})²{tail}", squared * factor.value, parts=(squared,))
+        yield Formula("squared-error-as-delta", f"½Σ({a} − {y})² per sample{tail}",
+                      np.broadcast_to(squared.sum(axis=0), A.shape) * factor.value)
+        yield Formula("squared-error-as-delta", f"|{a} − {y}|{tail}", np.abs(error) * factor.value)
+        yield Formula(None, f"({a} + {y}){tail}", (A + Y) * factor.value, parts=(A + Y,))
+        yield Formula(None, f"{a}{tail}", A * factor.value)
+        yield Formula(None, f"{y}{tail}", Y * factor.value)
+        yield Formula(None, f"−({y}/{a}){tail}", -Y / A * factor.value, parts=(Y / A,))
+        yield Formula(None, f"({a} − {y})/({a}(1 − {a})){tail}", error / (A * (1 - A)) * factor.value,
+                      omits=factor.text == "1")
+        yield Formula(None, f"({y}/{a} + (1 − {y})/(1 − {a})){tail}", (Y / A + (1 - Y) / (1 - A)) * factor.value)
+        yield Formula("label-encoding", f"({a} − {y} shifted by one class){tail}", (A - np.roll(Y, 1, axis=0)) * factor.value)
+        yield Formula("label-encoding", f"({a} − {y} shifted by one class){tail}", (A - np.roll(Y, -1, axis=0)) * factor.value)
+        yield Formula("label-encoding", f"({a} − {y} with classes shifted){tail}", (A - _dropped(Y, 1)) * factor.value)
+        yield Formula("label-encoding", f"({a} − {y} with classes shifted){tail}", (A - _dropped(Y, -1)) * factor.value)
+        yield Formula("shuffle-unpaired", f"({a} − {y} of the sample before){tail}", (A - np.roll(Y, 1, axis=1)) * factor.value)
+        yield Formula("shuffle-unpaired", f"({a} − {y} of the sample behind){tail}", (A - np.roll(Y, -1, axis=1)) * factor.value)
+        yield Formula("shuffle-unpaired", f"({a} − {y} in reverse){tail}", (A - Y[:, ::-1]) * factor.value)
+        yield Formula("wrong-layer", f"(Z{L} − {y}){tail}", (Z - Y) * factor.value, parts=(Z - Y,))
+        yield Formula(None, f"mean error of the batch{tail}", np.broadcast_to(error.mean(axis=1, keepdims=True), A.shape) * factor.value)
+        yield Formula(None, f"error summed over the units{tail}", np.broadcast_to(error.sum(axis=0), A.shape) * factor.value)
+
+
+def _dropped(Y: np.ndarray, by: int) -> np.ndarray:
+    shifted = np.zeros_like(Y)
+    if by > 0:
+        shifted[1:] = Y[:-1]
+    else:
+        shifted[:-1] = Y[1:]
+    return shifted
+
+
+def _proportional(value: np.ndarray, other: np.ndarray) -> bool:
+    from nnparity.diagnosis.matching import proportion
+
+    return proportion(value, other) is not None
+
+
+def delta_text(loss: str, name: str, layer: int) -> str:
+    """The right formula of delta[L], in words of the book."""
+    a = f"A{layer}"
+    if (name, loss) in {("softmax", "categorical_cross_entropy"), ("sigmoid", "binary_cross_entropy")}:
+        return f"{a} − Y"
+    if name.endswith("softmax"):
+        return f"J(softmax at Z{layer})ᵀ · ∂{loss}/∂{a}"
+    error = {
+        "quadratic": f"({a} − Y)",
+        "mean_squared_error": f"(2/n{layer})({a} − Y)",
+        "mean_absolute_error": f"sign({a} − Y)/n{layer}",
+    }.get(loss, f"∂{loss}/∂{a}")
+    return error if name == "linear" else f"{error} ⊙ {name}′(Z{layer})"
+
+
+@quiet
+def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray]) -> Iterator[Formula]:
+    """delta[l] = (W[l+1]ᵀ delta[l+1]) ⊙ f'(Z[l])   (Nielsen, BP2), and what is written instead."""
+    L = textbook.depth
+    W = textbook.W
+    name = state.activations[layer - 1]
+    Z, A = state.Z[layer], state.A[layer]
+    d = state.delta[layer + 1]
+    w = W[layer]
+    others = {k: (state.Z[k], state.A[k]) for k in state.Z}
+    backs: list[Formula] = [Formula(None, f"W{layer + 1}ᵀ·delta{layer + 1}", w.T @ d, right=True)]
+    if layer + 1 in new_weights and new_weights[layer + 1].shape == w.shape:
+        backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1}", new_weights[layer + 1].T @ d))
+    if w.shape[0] == w.shape[1]:
+        backs.append(Formula("transposed", f"W{layer + 1}·delta{layer + 1}", w @ d))
+    for other, weights in enumerate(W, start=1):
+        if other != layer + 1 and weights.shape == w.shape:
+            backs.append(Formula("wrong-layer", f"W{other}ᵀ·delta{layer + 1}", weights.T @ d))
+        elif other != layer + 1 and weights.shape[1] == d.shape[0] and weights.shape[0] == w.shape[1]:
+            backs.append(Formula("wrong-layer", f"W{other}·delta{layer + 1}", weights @ d))
+    for other, delta in state.delta.items():
+        if other != layer + 1 and delta.shape[0] == w.shape[0]:
+            backs.append(Formula("wrong-layer", f"W{layer + 1}ᵀ·delta{other}", w.T @ delta))
+    if d.shape[0] == w.shape[1]:
+        backs.append(Formula(None, f"delta{layer + 1}", d))
+    error = state.A[L] - textbook.Y
+    if layer == L - 1:
+        backs.append(Formula("missing-activation-derivative", f"W{layer + 1}ᵀ·(A{L} − Y)", w.T @ error))
+    backs.append(Formula(None, f"(Σ over units of delta{layer + 1})·Σ W{layer + 1}", np.outer(w.sum(axis=0), d.sum(axis=0))))
+    backs.append(Formula(None, f"W{layer + 1}ᵀ summed · mean delta", w.T @ np.broadcast_to(d.mean(axis=1, keepdims=True), d.shape)))
+    below = state.W_back.get(layer + 1) if hasattr(state, "W_back") else None
+    if below is not None:
+        backs.append(Formula(None, f"W{layer + 1}ᵀ·…", below))
+    factors = list(slopes(name, Z, A, layer, textbook.slope, others))
+    for back in backs:
+        for factor in factors:
+            if back.right and factor.right:
+                text = back.text if name == "linear" else f"({back.text}) ⊙ {factor.text}"
+                yield Formula(None, text, back.value * factor.value, right=True)
+            elif back.right:
+                text = back.text if factor.omits else f"({back.text}) ⊙ {factor.text}"
+                yield Formula(factor.id, text, back.value * factor.value, omits=factor.omits,
+                              parts=() if factor.omits else (factor.value,))
+            elif factor.right:
+                yield Formula(back.id, f"({back.text}) ⊙ {factor.text}", back.value * factor.value, parts=(back.value,))
+            elif factor.omits or back.id == "stale-weights-in-delta":
+                yield Formula(back.id, f"({back.text}) ⊙ {factor.text}", back.value * factor.value, parts=(back.value,))
+    if name == "relu":
+        back = backs[0].value
+        yield Formula("relu-mask-wrong", f"[W{layer + 1}ᵀ·delta{layer + 1} > 0] as mask", back * (back > 0))
+        yield Formula("relu-mask-wrong", f"[Z{layer} > 0] alone", (Z > 0).astype(float))
+    if name.endswith("softmax"):
+        J = activations.backprop_activation(name, Z, A, backs[0].value, _network_for(name, Z.shape[0], textbook.slope), FAST)
+        yield Formula(None, f"J(softmax)ᵀ·{backs[0].text}", J, right=True)
+
+
+@quiet
+def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
+    """dW[l] = (1/m) delta[l] A[l-1]ᵀ   (Nielsen, BP4), and what is written instead."""
+    d, a = state.delta[layer], state.A[layer - 1]
+    m = textbook.m
+    W = textbook.W[layer - 1]
+    name, before = f"delta{layer}", f"A{layer - 1}"
+    yield Formula(None, f"(1/m)·{name}·{before}ᵀ", d @ a.T / m, right=True)
+    if W.shape[0] == W.shape[1]:
+        yield Formula("transposed", f"(1/m)·{before}·{name}ᵀ", a @ d.T / m)
+    for other, signal in state.A.items():
+        if other != layer - 1 and signal.shape == a.shape:
+            yield Formula("wrong-layer", f"(1/m)·{name}·A{other}ᵀ", d @ signal.T / m)
+    for other, signal in state.Z.items():
+        if signal.shape == a.shape:
+            yield Formula("wrong-layer", f"(1/m)·{name}·Z{other}ᵀ", d @ signal.T / m)
+    for other, delta in state.delta.items():
+        if other != layer and delta.shape == d.shape:
+            yield Formula("wrong-layer", f"(1/m)·delta{other}·{before}ᵀ", delta @ a.T / m)
+    for sample, words in ((0, "first"), (m - 1, "last")):
+        yield Formula("batch-lost", f"{name}·{before}ᵀ of the {words} sample only", np.outer(d[:, sample], a[:, sample]))
+    yield Formula(None, f"mean({name})·mean({before})ᵀ", np.outer(d.mean(axis=1), a.mean(axis=1)))
+    yield Formula("weights-for-inputs", f"mean({name}) ⊙ W{layer}", d.mean(axis=1)[:, None] * W)
+    if W.shape == d.shape:
+        yield Formula("weights-for-inputs", f"{name} ⊙ W{layer}", d * W)
+    if W.shape[0] == W.shape[1]:
+        yield Formula("weights-for-inputs", f"{name}·{name}ᵀ·W{layer}", d @ d.T @ W)
+    yield Formula(None, f"mean({name}), the same for every input", np.broadcast_to(d.mean(axis=1)[:, None], W.shape))
+    yield Formula(None, f"(1/m)·|{name}|·{before}ᵀ", np.abs(d) @ a.T / m)
+    yield Formula(None, f"(1/m)·{name}·({before} − 1)ᵀ", d @ (a - 1).T / m)
+    yield Formula(None, f"(1/m)·{name}·({before}²)ᵀ", d @ (a**2).T / m)
+    if layer == textbook.depth:
+        error = state.A[layer] - textbook.Y
+        yield Formula("missing-output-derivative", f"(1/m)·(A{layer} − Y)·{before}ᵀ", error @ a.T / m)
+    else:
+        back = textbook.W[layer].T @ state.delta[layer + 1]
+        yield Formula("missing-activation-derivative", f"(1/m)·(W{layer + 1}ᵀ·delta{layer + 1})·{before}ᵀ", back @ a.T / m)
+
+
+@quiet
+def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
+    """db[l] = (1/m) Σ_i delta[l]_i   (Nielsen, BP3), and what is written instead."""
+    d = state.delta[layer]
+    n, m = d.shape
+    name = f"delta{layer}"
+    collapsed = "bias-gradient-collapsed" if textbook.language == "R" else "np-scalar-sum"
+    yield Formula(None, f"(1/m)·Σ {name}", d.mean(axis=1), right=True)
+    if n > 1:
+        yield Formula(collapsed, f"Σ of all of {name}, one number for every unit", np.full(n, d.sum() / m))
+        yield Formula("bias-gradient-collapsed", f"{name} summed over the units (recycled)", np.resize(d.sum(axis=0), n))
+    for sample, words in ((0, "first"), (m - 1, "last")):
+        yield Formula("batch-lost", f"{name} of the {words} sample only", d[:, sample])
+    for other, delta in state.delta.items():
+        if other != layer:
+            yield Formula("wrong-layer", f"(1/m)·Σ delta{other}", np.resize(delta.mean(axis=1), n))
+    if state.A[layer].shape == d.shape:
+        yield Formula(None, f"(1/m)·Σ A{layer}", state.A[layer].mean(axis=1))
+        yield Formula(None, f"(1/m)·Σ {name} ⊙ A{layer}", (d * state.A[layer]).mean(axis=1))
+    yield Formula("bias-gradient-collapsed", f"one number, the max of {name}", np.full(n, d.max()))
+    b = textbook.b[layer - 1]
+    yield Formula(None, f"(1/m)·Σ {name} ⊙ b{layer}", d.mean(axis=1) * b)
+    if layer == textbook.depth:
+        yield Formula("missing-output-derivative", f"(1/m)·Σ (A{layer} − Y)", (state.A[layer] - textbook.Y).mean(axis=1))
+    else:
+        back = textbook.W[layer].T @ state.delta[layer + 1]
+        yield Formula("missing-activation-derivative", f"(1/m)·Σ W{layer + 1}ᵀ·delta{layer + 1}", back.mean(axis=1))
+        if state.delta[layer + 1].shape[0] == n:
+            yield Formula("wrong-layer", f"(1/m)·Σ delta{layer + 1}", state.delta[layer + 1].mean(axis=1))

@@ -1,0 +1,99 @@
+"""Recognise a quantity by its use: whatever is multiplied by W[l+1] next *is* the candidate's A[l], whatever its formula."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+
+from nnparity.diagnosis import textbook as book
+from nnparity.diagnosis.follow import Follower, Seen, State
+from nnparity.diagnosis.matching import Hit, normal_form, proportion
+from nnparity.diagnosis.run import READS, Run
+from nnparity.diagnosis.textbook import Formula
+
+MOST = 3  # accounts that one unknown quantity may open
+
+
+class ByUse:
+    """Looks for values of unknown formula among the recorded ones, by what the candidate does with them."""
+
+    def __init__(self, run: Run):
+        self.run = run
+        self._groups: dict[int, dict] = {}
+
+    def candidates(self, n: int, m: int) -> Iterator[tuple[np.ndarray, Seen]]:
+        """Values of n units x m samples: whole batches, and expressions evaluated once per sample."""
+        seen_refs = set()
+        per_node = defaultdict(list)
+        for event in self.run.events:
+            if self.run.node(event).kind in READS:
+                continue
+            value = normal_form(self.run.value(event))
+            if value.size == n * m and m > 1 and event.ref not in seen_refs and np.all(np.isfinite(value)):
+                seen_refs.add(event.ref)
+                for form in _forms(value, n, m):
+                    yield form, Seen((Hit(event.ref, 1.0, "as is"),), (), (), 1.0)
+            if value.size == n and value.ndim == 1 or (n == 1 and value.ndim == 0):
+                per_node[event.node, event.path].append((event.ref, value.reshape(n)))
+        for rows in per_node.values():
+            if len(rows) % m == 0 and len(rows) >= m:
+                step = len(rows) // m
+                for offset in range(min(step, 6)):
+                    chosen = rows[offset::step]
+                    form = np.column_stack([value for _, value in chosen])
+                    if np.all(np.isfinite(form)):
+                        hits = tuple((i, (Hit(ref, 1.0, "as is"),)) for i, (ref, _) in enumerate(chosen))
+                        yield form, Seen((), hits, (), 1.0)
+
+    def __call__(self, follower: Follower, state: State, quantity: str, layer: int):
+        test = {"Z": self._feeds_activation, "A": self._feeds_next_layer, "d": self._feeds_gradient}[quantity[0]]
+        t = follower.textbook
+        n = t.W[layer - 1].shape[0]
+        found = 0
+        known = [table[k].tobytes() for table in (state.Z, state.A, state.delta) for k in table]
+        for value, seen in self.candidates(n, t.m):
+            if value.tobytes() in known or not test(follower, state, layer, value):
+                continue
+            yield Formula(None, "?", value), seen
+            found += 1
+            if found >= MOST:
+                return
+
+    def _feeds_activation(self, follower: Follower, state: State, layer: int, value: np.ndarray) -> bool:
+        name = follower.textbook.activations[layer - 1]
+        names = [name] if name else ["sigmoid", "tanh", "relu", "softmax"]
+        for word in names:
+            if word != "linear" and follower.present(book.activation_value(word, value, follower.textbook.slope)):
+                return True
+        return False
+
+    def _feeds_next_layer(self, follower: Follower, state: State, layer: int, value: np.ndarray) -> bool:
+        t = follower.textbook
+        if layer == t.depth:
+            return bool(follower.present(value - t.Y)) and not np.allclose(value, state.Z[layer])
+        product = t.W[layer] @ value
+        return bool(follower.present(product + t.b[layer][:, None]) or follower.present(product))
+
+    def _feeds_gradient(self, follower: Follower, state: State, layer: int, value: np.ndarray) -> bool:
+        t = follower.textbook
+        change = follower.W_new[layer - 1] - t.W[layer - 1]
+        gradient = value @ state.A[layer - 1].T
+        if not np.any(gradient):
+            return False
+        if np.any(change) and proportion(change, gradient, follower.loose) is not None:
+            return True
+        return bool(follower.index.find(gradient, parts=True)) or bool(
+            follower.index.find(np.outer(value[:, 0], state.A[layer - 1][:, 0]), parts=True) and t.m > 1
+            and follower.index.find(np.outer(value[:, 1], state.A[layer - 1][:, 1]), parts=True)
+        )
+
+
+def _forms(value: np.ndarray, n: int, m: int):
+    if value.shape == (n, m):
+        yield value
+    if value.shape == (m, n):
+        yield value.T
+    if value.ndim == 1:
+        yield value.reshape((n, m))

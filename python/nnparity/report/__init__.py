@@ -1,0 +1,1 @@
+"""What a person sees: the report on the screen and as a page."""
