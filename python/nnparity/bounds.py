@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nnparity.activations import activation_parts
-from nnparity.arithmetic import Array
+from nnparity.arithmetic import Array, select
 from nnparity.checks import stop_input
 from nnparity.losses import stable_pair
 from nnparity.network import NetworkDefinition
@@ -52,6 +52,7 @@ from nnparity.rounding import (
     ball_total,
     ball_transpose,
     logistic_size,
+    softplus_size,
 )
 
 # The second-order terms of the radii's own computation in doubles are below this.
@@ -81,8 +82,8 @@ def tanh_balls(z: Ball, network) -> tuple[Ball, Ball]:
 
 def leaky_balls(z: Ball, slope: float) -> tuple[Ball, Ball]:
     """f = z where z > 0, else slope z; it is steepest on one of the sides that the ball touches."""
-    steep = np.where(z.value > z.radius, 1.0, np.where(z.value < -z.radius, abs(slope), max(1.0, abs(slope))))
-    value = Ball(np.where(z.value > 0, z.value, slope * z.value), steep * z.radius)
+    steep = select(z.value > z.radius, 1.0, select(z.value < -z.radius, abs(slope), max(1.0, abs(slope))))
+    value = Ball(select(z.value > 0, z.value, slope * z.value), steep * z.radius)
     return ball_round(value, 1), ball_step(z, slope, 1.0)
 
 
@@ -101,12 +102,12 @@ def elu_balls(z: Ball, network) -> tuple[Ball, Ball]:
     alpha = network.elu_alpha
     negative = np.minimum(z.value, 0.0)
     top = abs(alpha) * np.exp(np.minimum(z.value + z.radius, 0.0))
-    beyond = z.value + z.radius > 0
-    value = Ball(np.where(z.value > 0, z.value, alpha * np.expm1(negative)), np.where(beyond, max(1.0, abs(alpha)), top) * z.radius)
+    steep = select(z.value + z.radius > 0, max(1.0, abs(alpha)), top)
+    value = Ball(select(z.value > 0, z.value, alpha * np.expm1(negative)), steep * z.radius)
     jump = ball_step(z, 0.0, abs(1.0 - alpha)).radius
-    bent = np.where(z.value > z.radius, 0.0, top * z.radius)
-    slope = Ball(np.where(z.value > 0, 1.0, alpha * np.exp(negative)), jump + bent)
-    below = np.where(z.value > z.radius, 0.0, abs(alpha))
+    bent = select(z.value > z.radius, 0.0, top * z.radius)
+    slope = Ball(select(z.value > 0, 1.0, alpha * np.exp(negative)), jump + bent)
+    below = select(z.value > z.radius, 0.0, abs(alpha))
     return ball_round(value, 2 * LIBM_ROUNDINGS, below), ball_round(slope, 2 * LIBM_ROUNDINGS, below)
 
 
@@ -163,8 +164,9 @@ def backprop_balls(parts, balls, dA: Ball, network) -> Ball:
     for k in reversed(range(len(parts))):
         if parts[k] == "softmax":
             # delta_j = a_j (dA_j - sum_k a_k dA_k)
-            a = ball_round(balls[k + 1], balls[k + 1].value.shape[0] + 2 * LIBM_ROUNDINGS)
-            mean = ball_spread(ball_col_sums(ball_multiply(a, dA)), a.value.shape[0])
+            n = dA.value.shape[0]
+            a = widen_softmax(balls[k + 1])
+            mean = ball_spread(ball_col_sums(ball_multiply(a, dA)), n)
             dA = ball_round(ball_multiply(a, ball_subtract(dA, mean)), 4)
         else:
             # delta = dA * f'(z)
@@ -197,7 +199,7 @@ def huber_balls(a: Ball, y: Ball, network) -> tuple[Ball, Ball]:
     """h(a - y) / n and a - y clipped to [-huber_delta, huber_delta], / n; |h'| is at most |a - y| and huber_delta."""
     n, limit, r = a.value.shape[0], network.huber_delta, ball_subtract(a, y)
     size = np.abs(r.value)
-    value = np.where(size > limit, limit * (size - 0.5 * limit), 0.5 * size * size)
+    value = select(size > limit, limit * (size - 0.5 * limit), 0.5 * size * size)
     radius = np.minimum(size + r.radius, limit) * r.radius
     terms = ball_round(Ball(value, radius), 4, np.minimum(size, limit) * (size + limit) + radius)
     return ball_scale(terms, 1.0 / n), ball_scale(ball_clip(r, limit), 1.0 / n)
@@ -230,7 +232,7 @@ def weigh_ball(y: Ball, terms: Ball) -> Ball:
     """y * terms, with 0 * Inf = 0: what has no weight does not count."""
     product = ball_multiply(y, terms)
     nothing = (y.value == 0) & (y.radius == 0)
-    return Ball(np.where(nothing, 0.0, product.value), np.where(nothing, 0.0, product.radius))
+    return Ball(select(nothing, 0.0, product.value), select(nothing, 0.0, product.radius))
 
 
 # Pairs of loss and output activation taken together, from z: the terms of C_i and dC_i/dz.
@@ -239,7 +241,7 @@ def weigh_ball(y: Ball, terms: Ball) -> Ball:
 def sigmoid_binary_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
     """ln(1 + e^z) - y z and a - y; the derivative of the first is at most |a - y| + dz / 4."""
     size = np.abs(z.value)
-    value = np.logaddexp(0.0, z.value) - y.value * z.value
+    value = softplus_size(z.value) - y.value * z.value
     radius = (np.abs(logistic_size(z.value) - y.value) + 0.25 * z.radius) * z.radius + (size + z.radius) * y.radius
     scale = 1.0 + size + np.abs(y.value * z.value)
     return ball_round(Ball(value, radius), 16, scale), distance_ball(a, y)
@@ -253,12 +255,12 @@ def sigmoid_categorical_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
 
 def softplus_categorical_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
     """-y ln a and -y sigma(z)/a with a = ln(1 + e^z): the derivative of ln a is at most 1, that of sigma/a at most 1/2."""
-    softplus = np.logaddexp(0.0, z.value)
+    softplus = softplus_size(z.value)
     tail = z.value < -37.0
-    logarithm = np.where(tail, z.value, np.log(softplus))
+    logarithm = select(tail, z.value, np.log(softplus))
     terms = ball_round(Ball(logarithm, z.radius), 32, 1.0 + np.abs(logarithm))
-    ratio = np.where(tail, 1.0, logistic_size(z.value) / softplus)
-    loose = np.where(tail, 0.0, a.radius / np.maximum(softplus - a.radius, 0.5 * softplus))
+    ratio = select(tail, 1.0, logistic_size(z.value) / softplus)
+    loose = select(tail, 0.0, a.radius / np.maximum(softplus - a.radius, 0.5 * softplus))
     slope = ball_round(Ball(ratio, 0.5 * z.radius + ratio * loose), 32, 1.0)
     return weigh_ball(y, terms), ball_scale(weigh_ball(y, slope), -1.0)
 
@@ -576,8 +578,8 @@ def measured_ball(a, b, shape) -> Ball:
     b = None if b is None else np.asarray(b, dtype=float)
     if a is None or b is None or a.shape != shape or b.shape != shape:
         return Ball(np.full(shape, np.nan), np.full(shape, np.nan))
-    difference = np.where(a == b, 0.0, np.abs(a - b))
-    size = np.where(np.isfinite(a), np.abs(a), 0.0)
+    difference = select(a == b, 0.0, np.abs(a - b))
+    size = select(np.isfinite(a), np.abs(a), 0.0)
     return Ball(a, difference + UNIT_ROUNDOFF * (size + difference))
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnparity.arithmetic import Array
+from nnparity.arithmetic import Array, select
 
 UNIT_ROUNDOFF = 2.0**-53
 SMALLEST_SUBNORMAL = 2.0**-1074
@@ -27,7 +27,7 @@ class Ball(NamedTuple):
     radius: Array
 
 
-def gamma(n: float) -> float:
+def gamma_bound(n: float) -> float:
     """gamma_n = n u / (1 - n u): the relative error that n roundings can build up (Higham, lemma 3.1)."""
     return n * UNIT_ROUNDOFF / (1.0 - n * UNIT_ROUNDOFF)
 
@@ -41,7 +41,7 @@ def ball_exact(value) -> Ball:
 def ball_round(x: Ball, n: float, scale=None) -> Ball:
     """The ball after n more roundings, of numbers as large as itself or as `scale`."""
     scale = np.abs(x.value) + x.radius if scale is None else scale
-    return Ball(x.value, x.radius + gamma(n) * scale + n * SMALLEST_SUBNORMAL)
+    return Ball(x.value, x.radius + gamma_bound(n) * scale + n * SMALLEST_SUBNORMAL)
 
 
 def ball_add(x: Ball, y: Ball) -> Ball:
@@ -69,7 +69,7 @@ def ball_divide(x: Ball, y: Ball) -> Ball:
     """x / y: the radius is (dx + |x/y| dy) / (|y| - dy), infinite where y may be 0."""
     value = x.value / y.value
     nearest = np.abs(y.value) - y.radius
-    radius = np.where(nearest > 0, (x.radius + np.abs(value) * y.radius) / nearest, np.inf)
+    radius = select(nearest > 0, (x.radius + np.abs(value) * y.radius) / nearest, np.inf)
     return ball_round(Ball(value, radius), 1)
 
 
@@ -84,14 +84,14 @@ def ball_sqrt(x: Ball) -> Ball:
     down = np.minimum(x.radius, x.value)
     below = value + np.sqrt(x.value - down)
     above = value + np.sqrt(x.value + x.radius)
-    radius = np.maximum(np.where(below > 0, down / below, 0.0), np.where(above > 0, x.radius / above, 0.0))
+    radius = np.maximum(select(below > 0, down / below, 0.0), select(above > 0, x.radius / above, 0.0))
     return ball_round(Ball(value, radius), 1)
 
 
 def ball_log(x: Ball) -> Ball:
     """ln x: the radius is dx / (x - dx), infinite where x may be 0."""
     nearest = x.value - x.radius
-    radius = np.where(nearest > 0, x.radius / nearest, np.inf)
+    radius = select(nearest > 0, x.radius / nearest, np.inf)
     return ball_round(Ball(np.log(x.value), radius), LIBM_ROUNDINGS)
 
 
@@ -102,13 +102,13 @@ def ball_abs(x: Ball) -> Ball:
 
 def ball_step(x: Ball, below: float, above: float) -> Ball:
     """`above` where x > 0 and `below` elsewhere; the whole jump where both sides are possible."""
-    value = np.where(x.value > 0, above, below)
-    return Ball(value, np.where((np.abs(x.value) <= x.radius) & (x.radius > 0), abs(above - below), 0.0))
+    value = select(x.value > 0, above, below)
+    return Ball(value, select((np.abs(x.value) <= x.radius) & (x.radius > 0), abs(above - below), 0.0))
 
 
 def ball_sign(x: Ball) -> Ball:
     """sign(x), with sign(0) = 0; the whole jump where both signs are possible."""
-    return Ball(np.sign(x.value), np.where((np.abs(x.value) <= x.radius) & (x.radius > 0), 2.0, 0.0))
+    return Ball(np.sign(x.value), select((np.abs(x.value) <= x.radius) & (x.radius > 0), 2.0, 0.0))
 
 
 def ball_clip(x: Ball, limit: float) -> Ball:
@@ -140,7 +140,7 @@ def ball_total(x: Ball) -> Ball:
 
 def sum_radius(radius, size, n: int):
     """The radius of a sum of n terms whose radii add up to `radius` and whose sizes to `size`: n - 1 additions."""
-    return radius + gamma(n) * (size + radius)
+    return radius + gamma_bound(n) * (size + radius)
 
 
 def ball_matmul(x: Ball, y: Ball) -> Ball:
@@ -152,8 +152,8 @@ def product_radius(x: Ball, y: Ball) -> Array:
     """The radius of x y: |x| (dy + gamma_K |y|) + dx (1 + gamma_K)|y|, where |y| reaches to the rim of its ball."""
     K = x.value.shape[1]
     rim = np.abs(y.value) + y.radius
-    near = np.abs(x.value) @ (y.radius + gamma(K) * rim)
-    return near + (1.0 + gamma(K)) * (x.radius @ rim) + K * SMALLEST_SUBNORMAL
+    near = np.abs(x.value) @ (y.radius + gamma_bound(K) * rim)
+    return near + (1.0 + gamma_bound(K)) * (x.radius @ rim) + K * SMALLEST_SUBNORMAL
 
 
 def ball_transpose(x: Ball) -> Ball:
@@ -164,7 +164,12 @@ def ball_transpose(x: Ball) -> Ball:
 def logistic_size(z: Array) -> Array:
     """sigma(z) = 1 / (1 + e^-z), as a plain number for the size of a radius."""
     e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, e) / (1.0 + e)
+    return select(z >= 0, 1.0, e) / (1.0 + e)
+
+
+def softplus_size(z: Array) -> Array:
+    """ln(1 + e^z), as a plain number."""
+    return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
 
 
 def steepest(x: Ball, rate: float = 1.0) -> Array:
@@ -199,7 +204,7 @@ def ball_tanh_slope(x: Ball) -> Ball:
 
 def ball_softplus(x: Ball) -> Ball:
     """ln(1 + e^z): its derivative sigma is largest at the upper end; 16 roundings of max(z, 0) + 1."""
-    value = np.logaddexp(0.0, x.value)
+    value = softplus_size(x.value)
     return ball_round(Ball(value, logistic_size(x.value + x.radius) * x.radius), 16, value + 1.0)
 
 
