@@ -56,7 +56,7 @@ exact_total <- function(x) {
 }
 
 # base to the exponent, two numbers: libm's pow, but a square is one product.
-power <- function(base, exponent) {
+raise_to <- function(base, exponent) {
   base^exponent
 }
 

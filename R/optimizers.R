@@ -50,8 +50,8 @@ adam_update <- function(parameter, gradient, memory, eta, hyper, count, is_weigh
   m <- hyper$beta1 * memory[[1L]] + (1 - hyper$beta1) * gradient
   v <- hyper$beta2 * memory[[2L]] + (1 - hyper$beta2) * (gradient * gradient)
   # m_hat = m / (1 - beta1^t),  v_hat = v / (1 - beta2^t)
-  m_hat <- m / (1 - power(hyper$beta1, count))
-  v_hat <- v / (1 - power(hyper$beta2, count))
+  m_hat <- m / (1 - raise_to(hyper$beta1, count))
+  v_hat <- v / (1 - raise_to(hyper$beta2, count))
   list(parameter - eta * m_hat / (sqrt(v_hat) + hyper$epsilon), list(m, v))
 }
 

@@ -141,7 +141,7 @@ def libm(function: Callable[[float], float], overflow: float, outside: Callable[
     return elementwise
 
 
-def power(base: float, exponent: float) -> float:
+def raise_to(base: float, exponent: float) -> float:
     """base to the exponent, two numbers, as R's `^`: libm's pow, but a square is one product."""
     return base * base if exponent == 2 else math.pow(base, exponent)
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from nnparity.arithmetic import Arithmetic, Array, get_arithmetic, power
+from nnparity.arithmetic import Arithmetic, Array, get_arithmetic, raise_to
 from nnparity.checks import check_number, check_word, stop_input
 
 Hyper = Mapping[str, float]
@@ -99,8 +99,8 @@ def adam_update(
     m = hyper["beta1"] * memory[0] + (1.0 - hyper["beta1"]) * gradient
     v = hyper["beta2"] * memory[1] + (1.0 - hyper["beta2"]) * (gradient * gradient)
     # m_hat = m / (1 - beta1^t),  v_hat = v / (1 - beta2^t)
-    m_hat = m / (1.0 - power(hyper["beta1"], count))
-    v_hat = v / (1.0 - power(hyper["beta2"], count))
+    m_hat = m / (1.0 - raise_to(hyper["beta1"], count))
+    v_hat = v / (1.0 - raise_to(hyper["beta2"], count))
     return parameter - eta * m_hat / (np.sqrt(v_hat) + hyper["epsilon"]), [m, v]
 
 
