@@ -11,10 +11,11 @@ __version__ = "0.1.0"
 
 # The public names, by the module that defines them: floor 0 first.
 _PUBLIC: dict[str, tuple[str, ...]] = {
-    "arithmetic": ("get_arithmetic",),
+    "arithmetic": ("ARITHMETICS", "get_arithmetic"),
     "random": (
-        "r_set_seed", "r_runif", "r_rnorm", "r_rexp", "r_sample",
-        "numpy_set_seed", "numpy_random_sample", "numpy_randn", "numpy_permutation", "numpy_shuffle", "numpy_randint",
+        "r_set_seed", "r_get_state", "r_from_state", "r_runif", "r_rnorm", "r_rexp", "r_sample_int", "r_sample",
+        "numpy_set_seed", "numpy_get_state", "numpy_from_state", "numpy_random_sample", "numpy_randn",
+        "numpy_permutation", "numpy_shuffle", "numpy_randint",
     ),
     "checks": ("InputError",),
     "activations": ("ACTIVATIONS", "activate", "activation_derivative", "backprop_activation"),

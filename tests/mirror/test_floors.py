@@ -15,7 +15,7 @@ FLOOR = {
     **dict.fromkeys(["trace", "compare", "rounding", "bounds"], 2),
     **dict.fromkeys(["bridge", "parity"], 3),
     **dict.fromkeys(["diagnosis"], 4),
-    **dict.fromkeys(["cli", "report", "pytest_plugin", "plots"], 5),
+    **dict.fromkeys(["cli", "commands", "report", "pytest_plugin", "plots"], 5),
 }
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -14,13 +14,15 @@ from pathlib import Path
 
 import pytest
 
+import nnparity
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 # floor 0, floor 1, floor 2
 FLOORS = {
     0: ["arithmetic", "random", "checks"],
     1: ["activations", "losses", "initializers", "optimizers", "network", "training", "datasets"],
-    2: ["trace", "compare", "bounds"],
+    2: ["trace", "compare", "rounding", "bounds"],
 }
 
 TWINS = [file for floor in FLOORS.values() for file in floor]
@@ -93,7 +95,7 @@ def canonical(default: str) -> str:
 
 # --- the deliberate differences --------------------------------------------------------------------------------------
 
-KINDS = {"python only", "R only", "order", "arguments", "default"}
+KINDS = {"python only", "R only", "order", "arguments", "default", "own helpers", "not exported from R"}
 
 
 @cache
@@ -104,6 +106,11 @@ def differences() -> dict[tuple[str, str, str], dict[str, str]]:
 
 
 used: set[tuple[str, str, str]] = set()
+
+
+def is_private(file: str, name: str, private: bool) -> bool:
+    """Tell whether a file's row "own helpers" excuses a helper: underscored in Python, not exported from R."""
+    return private and deliberate(file, "", "own helpers")
 
 
 def deliberate(file: str, name: str, kind: str, python: str = "", r: str = "") -> bool:
@@ -122,12 +129,17 @@ def departures(file: str, python: Functions, r: Functions) -> list[str]:
     found = [
         f"{name} is missing in R/{file}.R"
         for name in python
-        if name not in r and not deliberate(file, name, "python only")
+        if name not in r
+        and not deliberate(file, name, "python only")
+        and not is_private(file, name, name in python_private(file))
     ]
     found += [
         f"{name} is missing in {file}.py"
         for name in r
-        if name not in python and not is_method(name) and not deliberate(file, name, "R only")
+        if name not in python
+        and not is_method(name)
+        and not deliberate(file, name, "R only")
+        and not is_private(file, name, name not in r_exports())
     ]
     shared_python, shared_r = [n for n in python if n in r], [n for n in r if n in python]
     for ours, theirs in zip(shared_python, shared_r, strict=True):
@@ -156,12 +168,25 @@ def argument_departures(file: str, name: str, python: Arguments, r: Arguments) -
 
 def is_method(name: str) -> bool:
     """Tell whether an R function is a registered S3 method, such as print.nnparity_network."""
-    return bool(re.search(rf"S3method\({re.escape(name).replace(chr(92) + '.', '[.,]', 1)}\)", r_namespace().replace(" ", "")))
+    return name in {".".join(words) for words in namespace_calls("S3method")}
 
 
 @cache
-def r_namespace() -> str:
-    return (ROOT / "NAMESPACE").read_text(encoding="utf-8").replace('"', "")
+def r_exports() -> set[str]:
+    return {name for names in namespace_calls("export") for name in names}
+
+
+@cache
+def namespace_calls(directive: str) -> list[list[str]]:
+    text = re.sub("#.*", "", (ROOT / "NAMESPACE").read_text(encoding="utf-8")).replace('"', "")
+    calls = re.findall(rf"{directive}\((.*?)\)", text, flags=re.DOTALL)
+    return [[word.strip() for word in call.split(",") if word.strip()] for call in calls]
+
+
+@cache
+def python_private(file: str) -> set[str]:
+    path = ROOT / "python" / "nnparity" / f"{file}.py"
+    return set(re.findall(r"^def _(\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)) if path.is_file() else set()
 
 
 def twin_departures(file: str) -> list[str]:
@@ -191,11 +216,21 @@ def test_every_other_r_file_has_its_reason():
     assert lone_files() == []
 
 
+def test_both_export_the_same():
+    """Classes apart (R has lists), what `import nnparity` offers of the floors below 3 is what NAMESPACE exports."""
+    homes = {name: home for name, home in nnparity._HOME.items() if home in TWINS}
+    python = {name for name, home in homes.items() if not isinstance(getattr(nnparity, name), type)}
+    lone = [name for name in python - r_exports() if not deliberate(homes[name], name, "not exported from R")]
+    lone += [name for name in r_exports() - python if not deliberate("NAMESPACE", name, "R only")]
+    assert sorted(lone) == []
+
+
 def test_every_row_is_needed():
     used.clear()
     for file in TWINS:
         twin_departures(file)
     lone_files()
+    test_both_export_the_same()
     assert [key for key in differences() if key not in used] == []
 
 
