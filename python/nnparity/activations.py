@@ -150,9 +150,14 @@ def silu_derivative(Z: Array, A: Array, network: NetworkDefinition, arithmetic: 
     return logistic(Z, arithmetic) + Z * logistic_derivative(Z, arithmetic)
 
 
+def column_max(Z: Array) -> Array:
+    """Return the largest value of each column."""
+    return Z.max(axis=0)
+
+
 def softmax_shift(Z: Array) -> Array:
     """z − max_k z_k in each column, so that the largest exponential is 1."""
-    return Z - Z.max(axis=0)
+    return Z - column_max(Z)
 
 
 def softmax_value(Z: Array, network: NetworkDefinition, arithmetic: Arithmetic) -> Array:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnparity.activations import activation_parts, chain_backprop, chain_values, logistic, softmax_shift, softmax_value
+from nnparity.activations import activation_parts, chain_backprop, chain_values, column_max, logistic, softmax_shift
 from nnparity.arithmetic import Arithmetic, Array, get_arithmetic, select
 from nnparity.checks import describe, stop_input
 
@@ -197,12 +197,12 @@ def softmax_without(Z: Array, k: int, arithmetic: Arithmetic) -> tuple[Array, Ar
     others[k, :] = -np.inf
     shifted = softmax_shift(others)
     E = arithmetic.exp(shifted)
-    return others.max(axis=0), log_sum(shifted, arithmetic), E / arithmetic.col_sums(E)
+    return column_max(others), log_sum(shifted, arithmetic), E / arithmetic.col_sums(E)
 
 
 def softmax_binary_value(Z: Array, Y: Array, arithmetic: Arithmetic) -> Array:
     """−y ln a − (1 − y) ln(1 − a), where 1 − a_k is what softmax gives to the units other than k."""
-    shifted, top = softmax_shift(Z), Z.max(axis=0)
+    shifted, top = softmax_shift(Z), column_max(Z)
     whole = log_sum(shifted, arithmetic)
     A = arithmetic.exp(shifted - whole)
     terms = weigh(Y, whole - shifted)
