@@ -269,7 +269,7 @@ class Instrument:
 
     def do_For(self, node):  # noqa: N802
         self.header(node, node.iter)
-        node.iter = self.value(node.iter, kind="cond")
+        node.iter = self.value(node.iter, kind="cond", target=self.source.text(node.target))
         node.body, node.orelse = self.block(node.body), self.block(node.orelse)
         return node
 

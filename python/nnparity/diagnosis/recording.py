@@ -36,6 +36,7 @@ ENVIRONMENT = {
 }
 
 SECONDS = 60.0
+GRACE = 4.0
 MOST_EVENTS = 200_000
 MOST_BYTES = 256 * 2**20
 ADDRESS_SPACE = 8 * 2**30
@@ -285,8 +286,8 @@ def language_of(candidate: Path) -> str:
 class CandidateProcess:
     """Somebody's network, loaded in a process of its own; a context manager, so that nothing of it is left behind.
 
-    All runs share one process while it survives: a Python candidate is forked for each run and so always starts from the
-    state it had when loaded; an R candidate that dies is loaded again before the next run.
+    All runs share one process while it survives. Each is a fork of the state after loading, so that no run sees what another
+    left behind; a candidate that takes its whole process down is loaded again before the next run.
 
     Parameters
     ----------
@@ -309,7 +310,6 @@ class CandidateProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._output = Output()
         self._requests = 0
-        self._runs = 0
         self._request_of_load: list[str] = []
 
     def __enter__(self) -> CandidateProcess:
@@ -370,7 +370,6 @@ class CandidateProcess:
         loaded, started = self.loaded, time.monotonic()
         assert loaded is not None
         self._start(loaded.language)
-        self._runs = 0
         answer = self._ask(self._request_of_load)
         loaded.seconds = time.monotonic() - started
         loaded.stdout = answer.output
@@ -393,8 +392,7 @@ class CandidateProcess:
 
     def run(self, W: Sequence[ArrayLike], b: Sequence[ArrayLike], X: ArrayLike, Y: ArrayLike, eta: float, seed: int = 1,
             record: bool = True, inject: Iterable[Injection | tuple[int, int, str, ArrayLike]] = (),
-            watch: Iterable[Watch | tuple[int, int, str]] = (), fresh: bool = False, rehearse: int = 0,
-            timeout: float | None = None) -> Recording:
+            watch: Iterable[Watch | tuple[int, int, str]] = (), rehearse: int = 0, timeout: float | None = None) -> Recording:
         """Call `step(W, b, X, Y, eta)` once and return what was recorded; failing candidates are reported, not raised.
 
         Parameters
@@ -404,15 +402,14 @@ class CandidateProcess:
         seed : the random state of the candidate's language before the call
         inject : values to put in the place of what the candidate computed
         watch : further expressions to evaluate along the way
-        fresh : start from the state just after loading (an R candidate is loaded again; a Python one always does)
         rehearse : call step that many times before, unrecorded and with the same arguments, and keep what it leaves behind
+        timeout : seconds, where other than the process's own
         """
         loaded = self.loaded
         if loaded is None:
             raise RuntimeError("load a candidate before running it")
-        if self._child is None or self._child.poll() is not None or (fresh and self._runs and loaded.language == "R"):
+        if self._child is None or self._child.poll() is not None:
             self._load()
-        self._runs += 1
         lines = ["kind\trun", f"seed\t{seed}", f"record\t{int(record)}", f"eta\t{eta:.17g}",
                  f"max_events\t{self.max_events}", f"max_bytes\t{self.max_bytes}"]
         if rehearse:
@@ -434,14 +431,8 @@ class CandidateProcess:
         Raises
         ------
         Nondeterministic
-            If the two runs differ even when each is the first after loading.
+            If the two runs differ.
         """
-        recorded = self.run(W, b, X, Y, eta, seed, True, **options)
-        plain = self.run(W, b, X, Y, eta, seed, False, **options)
-        if same_outcome(recorded, plain):
-            return recorded
-        # An R candidate may have kept something from the first call: let each call be the first.
-        options["fresh"] = True
         recorded = self.run(W, b, X, Y, eta, seed, True, **options)
         plain = self.run(W, b, X, Y, eta, seed, False, **options)
         if same_outcome(recorded, plain):
@@ -534,15 +525,14 @@ class CandidateProcess:
         self._requests += 1
         place, k = self._workplace.exchange, self._requests
         (place / f"request_{k}.bin").write_bytes(b"".join(part.tobytes() for part in numbers))
-        if self.loaded.language == "Python":
-            lines = [*lines, f"timeout\t{limit:.17g}"]
+        lines = [*lines, f"timeout\t{limit:.17g}"]
         (place / f"request_{k}.tmp").write_text("\n".join(lines) + "\n", encoding="utf-8")
         started = time.monotonic()
         self._output.restart()
         (place / f"request_{k}.tmp").rename(place / f"request_{k}.txt")
         done, fate, words = place / f"response_{k}.done", "", ""
-        # A Python child stops itself at the limit, and so can say where; the parent's own limit is for what cannot.
-        patience = limit + (5 if self.loaded.language == "Python" else 0)
+        # The child stops itself at the limit, and so can say where; the parent's own limit is for what cannot be stopped.
+        patience = limit + GRACE
         pause = 0.0005
         while not done.exists():
             code = self._child.poll()
