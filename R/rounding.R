@@ -44,8 +44,8 @@ ball_multiply <- function(x, y) {
 ball_divide <- function(x, y) {
   value <- x$value / y$value
   nearest <- abs(y$value) - y$radius
-  radius <- select(nearest > 0, (x$radius + abs(value) * y$radius) / nearest, Inf)
-  ball_round(ball_of(value, radius), 1)
+  certain <- nearest > 0 & value == value # in the shape of the value, for y may be one number
+  ball_round(ball_of(value, select(certain, (x$radius + abs(value) * y$radius) / nearest, Inf)), 1)
 }
 
 # x^2: the radius is (2 |x| + dx) dx.
