@@ -25,6 +25,7 @@ r_set_seed <- function(seed) {
 # The state as R's .Random.seed: 626 integers, the kind, the position and the key. Assign it to .Random.seed in the global
 # environment and R goes on where this stream stands.
 r_get_state <- function(state) {
+  check_stream(state, "r_stream")
   state$random_seed
 }
 
@@ -43,6 +44,7 @@ r_from_state <- function(random_seed) {
 
 # runif(n, min, max); the state moves on by n words (none when min is max).
 r_runif <- function(state, n, min = 0, max = 1) {
+  check_stream(state, "r_stream")
   n <- check_count(n, "n", at_least = 0)
   min <- check_number(min, "min")
   max <- check_number(max, "max", at_least = min)
@@ -52,6 +54,7 @@ r_runif <- function(state, n, min = 0, max = 1) {
 
 # rnorm(n, mean, sd), by inversion; the state moves on by 2n words (none when sd is 0).
 r_rnorm <- function(state, n, mean = 0, sd = 1) {
+  check_stream(state, "r_stream")
   n <- check_count(n, "n", at_least = 0)
   mean <- check_number(mean, "mean")
   sd <- check_number(sd, "sd", at_least = 0)
@@ -60,6 +63,7 @@ r_rnorm <- function(state, n, mean = 0, sd = 1) {
 
 # rexp(n, rate): algorithm SA of Ahrens and Dieter (1972).
 r_rexp <- function(state, n, rate = 1) {
+  check_stream(state, "r_stream")
   n <- check_count(n, "n", at_least = 0)
   rate <- check_number(rate, "rate", above = 0)
   draw_from(state, rexp(n, rate))
@@ -67,6 +71,7 @@ r_rexp <- function(state, n, rate = 1) {
 
 # sample.int(n, size, replace, prob): whole numbers from 1 to n; a permutation of them unless size is given.
 r_sample_int <- function(state, n, size = NULL, replace = FALSE, prob = NULL) {
+  check_stream(state, "r_stream")
   n <- check_whole(n, "n", 1, largest_whole)
   size <- if (is.null(size)) n else check_count(size, "size", at_least = 0)
   if (!replace && size > n) {
@@ -106,6 +111,7 @@ numpy_set_seed <- function(seed) {
 
 # The state as RandomState.get_state() gives it: a list of name, key, position, has_gauss, cached_gaussian.
 numpy_get_state <- function(state) {
+  check_stream(state, "numpy_stream")
   list(
     name = "MT19937", key = as_words(state$random_seed[-(1:2)]), position = state$random_seed[[2L]],
     has_gauss = as.integer(state$has_gauss), cached_gaussian = state$cached_gaussian
@@ -129,12 +135,14 @@ numpy_from_state <- function(values) {
 # numpy.random.random_sample(size): uniform on [0, 1), 53 bits from two words. size: how many, or the dimensions
 # (filled row by row, as NumPy does).
 numpy_random_sample <- function(state, size) {
+  check_stream(state, "numpy_stream")
   size <- check_size(size)
   in_rows(pair_doubles(take_words(state, 2 * prod(size))), size)
 }
 
 # numpy.random.randn(*size): Marsaglia's polar method, the second value of a pair kept for the next draw.
 numpy_randn <- function(state, size) {
+  check_stream(state, "numpy_stream")
   size <- check_size(size)
   count <- prod(size)
   values <- numeric()
@@ -164,6 +172,7 @@ numpy_permutation <- function(state, x) {
 
 # A copy of x in the order into which numpy.random.shuffle(x) would bring it; a matrix by its rows.
 numpy_shuffle <- function(state, x) {
+  check_stream(state, "numpy_stream")
   if (is.matrix(x)) {
     return(x[shuffled_order(state, nrow(x)), , drop = FALSE])
   }
@@ -174,6 +183,7 @@ numpy_shuffle <- function(state, x) {
 # numpy.random.randint(low, high, size): whole numbers from low to high - 1, by masked rejection; from 0 to low - 1 when
 # high is not given; one unless size is given.
 numpy_randint <- function(state, low, high = NULL, size = NULL) {
+  check_stream(state, "numpy_stream")
   low <- check_whole(low, "low", -largest_whole, largest_whole)
   if (is.null(high)) {
     high <- low
@@ -348,6 +358,11 @@ check_whole <- function(value, what, low, high) {
   fits <- is.numeric(value) && length(value) == 1L && is.finite(value) && value == floor(value) && value >= low && value <= high
   if (!fits) stop_input(sprintf("%s must be a whole number from %.0f to %.0f, not %s", what, low, high, describe(value)))
   as.double(value)
+}
+
+check_stream <- function(state, class) {
+  makers <- if (class == "r_stream") "r_set_seed or r_from_state" else "numpy_set_seed or numpy_from_state"
+  if (!inherits(state, class)) stop_input(paste0("state must be a stream of ", makers, ", not ", describe(state)))
 }
 
 check_size <- function(size) {

@@ -1,8 +1,8 @@
-"""R's random numbers in Python and NumPy's legacy ones in R, bit for bit, so that one seed means the same network in both.
+"""R's random numbers in Python and NumPy's legacy ones in R, bit for bit: one seed means the same network in both.
 
 Two streams, both over the Mersenne twister MT19937 (Matsumoto and Nishimura, 1998):
 
-- ``r_*`` draw what R (3.6 and later) draws after ``set.seed``: ``RNGkind("Mersenne-Twister", "Inversion", "Rejection")``;
+- ``r_*`` draw what R (3.6 and later) draws after ``set.seed``: the kinds Mersenne-Twister, Inversion and Rejection;
 - ``numpy_*`` draw what ``numpy.random.RandomState`` draws.
 
 The values are those of the stream's own language in both: ``r_sample`` counts from 1, ``numpy_permutation`` from 0.
@@ -105,6 +105,7 @@ def r_get_state(state: RStream) -> NDArray[np.int32]:
     Assign it to ``.Random.seed`` in R's global environment and R goes on where this stream stands.
     A word 2³¹ is −2³¹ here, which R prints as NA and uses rightly.
     """
+    _check_stream(state)
     key, position = state.key_and_position()
     return np.concatenate([np.array([RANDOM_SEED_KIND, position], np.int32), key.view(np.int32)])
 
@@ -144,6 +145,7 @@ def r_runif(state: RStream, n: int, min: float = 0.0, max: float = 1.0) -> Doubl
     -------
     array, shape (n,)
     """
+    _check_stream(state)
     n = check_count(n, "n", at_least=0)
     low = check_number(min, "min")
     high = check_number(max, "max", at_least=low)
@@ -166,6 +168,7 @@ def r_rnorm(state: RStream, n: int, mean: float = 0.0, sd: float = 1.0) -> Doubl
     -------
     array, shape (n,)
     """
+    _check_stream(state)
     n = check_count(n, "n", at_least=0)
     mean = check_number(mean, "mean")
     sd = check_number(sd, "sd", at_least=0)
@@ -190,6 +193,7 @@ def r_rexp(state: RStream, n: int, rate: float = 1.0) -> Doubles:
     -------
     array, shape (n,)
     """
+    _check_stream(state)
     n = check_count(n, "n", at_least=0)
     rate = check_number(rate, "rate", above=0)
     draws = np.empty(n)
@@ -226,6 +230,7 @@ def r_sample_int(
     InputError
         If `size` exceeds `n` without replacement, or the weights are not n finite numbers ≥ 0, enough of them above 0.
     """
+    _check_stream(state)
     n = _check_whole(n, "n", 1, LARGEST_WHOLE)
     size = n if size is None else check_count(size, "size", at_least=0)
     if not replace and size > n:
@@ -277,7 +282,8 @@ def numpy_set_seed(seed: int) -> np.random.RandomState:
 
 def numpy_get_state(state: np.random.RandomState) -> tuple[str, NDArray[np.uint32], int, int, float]:
     """Return the state as ``RandomState.get_state()`` does: name, key, position, has_gauss, cached_gaussian."""
-    name, key, position, has_gauss, cached = state.get_state(legacy=True)  # type: ignore[misc]
+    _check_numpy_stream(state)
+    name, key, position, has_gauss, cached = state.get_state(legacy=True)
     return str(name), np.asarray(key, np.uint32), int(position), int(has_gauss), float(cached)
 
 
@@ -298,8 +304,8 @@ def numpy_from_state(values: Sequence[Any]) -> np.random.RandomState:
     whole = key.shape == (KEY_LENGTH,) and key.dtype.kind in "iuf" and bool(((key >= 0) & (key < 2**32)).all())
     if not (whole and values[0] == "MT19937" and 1 <= values[2] <= KEY_LENGTH and values[3] in (0, 1)):
         stop_input(
-            "values must be what RandomState.get_state() gives (the name MT19937, a key of 624 words, a position from 1 to 624, "
-            f"has_gauss and cached_gaussian), not {describe(values)}"
+            "values must be what RandomState.get_state() gives (the name MT19937, a key of 624 words, "
+            f"a position from 1 to 624, has_gauss and cached_gaussian), not {describe(values)}"
         )
     state = np.random.RandomState(0)
     state.set_state(("MT19937", key.astype(np.uint32), int(values[2]), int(values[3]), float(values[4])))
@@ -314,6 +320,7 @@ def numpy_random_sample(state: np.random.RandomState, size: int | Sequence[int])
     state : from `numpy_set_seed` or `numpy_from_state`.
     size : how many, or the shape; filled row by row.
     """
+    _check_numpy_stream(state)
     return state.random_sample(_check_size(size))
 
 
@@ -325,6 +332,7 @@ def numpy_randn(state: np.random.RandomState, size: int | Sequence[int]) -> Doub
     state : from `numpy_set_seed` or `numpy_from_state`.
     size : how many, or the shape; filled row by row.
     """
+    _check_numpy_stream(state)
     return state.standard_normal(_check_size(size))
 
 
@@ -337,6 +345,7 @@ def numpy_permutation(state: np.random.RandomState, x: Any) -> NDArray[Any]:
 
 def numpy_shuffle(state: np.random.RandomState, x: ArrayLike) -> NDArray[Any]:
     """Return a copy of x in the order into which ``numpy.random.shuffle(x)`` would bring it; a matrix by its rows."""
+    _check_numpy_stream(state)
     shuffled = np.array(x)
     if shuffled.ndim == 0:
         stop_input(f"x must be a vector or a matrix, not {describe(x)}")
@@ -359,6 +368,7 @@ def numpy_randint(
     -------
     array of int; shape (1,) unless `size` is given
     """
+    _check_numpy_stream(state)
     low = _check_whole(low, "low", -LARGEST_WHOLE, LARGEST_WHOLE)
     if high is None:
         low, high = 0, low
@@ -428,7 +438,7 @@ def _tail_quantile(p: Doubles, q: Doubles) -> Doubles:
     lesser = np.where(q < 0, p, 0.5 - p + 0.5)
     # The logarithm is libm's, one by one: NumPy's own differs from R's in the last bit now and then.
     logarithm = [math.log(x) if x > 0 else -math.inf for x in lesser.tolist()]
-    r = np.sqrt(-np.array(logarithm))
+    r = np.sqrt(-np.array(logarithm, np.float64))
     near, far = r - 1.6, r - 5.0
     with np.errstate(invalid="ignore"):
         value = np.where(
@@ -442,27 +452,29 @@ def _tail_quantile(p: Doubles, q: Doubles) -> Doubles:
 
 # q[k−1] = Σ_{i ≤ k} (ln 2)^i / i!, to the digits of R's sexp.c
 _EXPONENTIAL_SUMS = np.array([
-    0.6931471805599453, 0.9333736875190459, 0.9888777961838675, 0.9984959252914960, 0.9998292811061389, 0.9999833164100727,
-    0.9999985691438767, 0.9999998906925558, 0.9999999924734159, 0.9999999995283275, 0.9999999999728814, 0.9999999999985598,
+    0.6931471805599453, 0.9333736875190459, 0.9888777961838675, 0.9984959252914960,
+    0.9998292811061389, 0.9999833164100727, 0.9999985691438767, 0.9999998906925558,
+    0.9999999924734159, 0.9999999995283275, 0.9999999999728814, 0.9999999999985598,
     0.9999999999999289, 0.9999999999999968, 0.9999999999999999, 1.0000000000000000,
 ])  # fmt: skip
 
 
 def _doubled(u: Doubles) -> tuple[Doubles, Doubles]:
-    # Double u until it exceeds 1, exactly: u = mantissa · 2^e with mantissa in [½, 1). Returns u − 1 and the doublings less one.
+    # Double u until it exceeds 1; return it less 1, and the doublings but one. Exact: u = mantissa · 2^e, ½ ≤ mantissa < 1.
     mantissa, exponent = np.frexp(u)
     half = mantissa == 0.5  # a power of two reaches 1 and has to go once more
     return np.where(half, 1.0, 2.0 * mantissa - 1.0), np.where(half, 1 - exponent, -exponent).astype(float)
 
 
 def _exponential_starts(state: RStream, n: int) -> tuple[Integers, Integers, Integers]:
-    # Where in the words ahead each of at most n draws begins, and how many words it uses: that depends on its first word only.
+    # Where in the words ahead each of at most n draws begins, and how many it uses: its first word alone decides that.
     words = state.look(3 * n + 64)
     excess, _ = _doubled(_uniforms(words))
     i = np.searchsorted(_EXPONENTIAL_SUMS, excess, side="left")
     lengths = np.where(i == 0, 1, i + 2)
     steps = lengths.tolist()
-    starts, at = [], 0
+    starts: list[int] = []
+    at = 0
     while len(starts) < n and at < len(steps) and at + steps[at] <= len(steps):
         starts.append(at)
         at += steps[at]
@@ -625,9 +637,9 @@ def _sample_alias(state: RStream, p: Doubles, size: int) -> Integers:
                 large += 1
             if large >= n:
                 break
-    # Each draw: an index k by rejection, then one uniform u; k itself if u < q[k], else its alias.
-    k, u = _indices_with_uniform(state, n, size)
-    return np.where(k + u < (np.array(q) + np.arange(n))[k], k, np.array(alias, np.int64)[k]) + 1
+    # Each draw: an index k by rejection, then one uniform u; k itself if k + u < k + q[k], else its alias.
+    index, u = _indices_with_uniform(state, n, size)
+    return np.where(index + u < (np.array(q) + np.arange(n))[index], index, np.array(alias, np.int64)[index]) + 1
 
 
 def _decreasing(p: Doubles) -> tuple[Doubles, Integers]:
@@ -668,6 +680,16 @@ def _check_whole(value: Any, what: str, low: int, high: int) -> int:
     if not (is_number and math.isfinite(value) and value == int(value) and low <= value <= high):
         stop_input(f"{what} must be a whole number from {low} to {high}, not {describe(value)}")
     return int(value)
+
+
+def _check_stream(state: Any) -> None:
+    if not isinstance(state, RStream):
+        stop_input(f"state must be a stream of r_set_seed or r_from_state, not {describe(state)}")
+
+
+def _check_numpy_stream(state: Any) -> None:
+    if not isinstance(state, np.random.RandomState):
+        stop_input(f"state must be a stream of numpy_set_seed or numpy_from_state, not {describe(state)}")
 
 
 def _check_size(size: int | Sequence[int]) -> int | tuple[int, ...]:
