@@ -218,7 +218,7 @@ softmax_categorical_balls <- function(z, a, y) {
 softmax_binary_balls <- function(z, a, y) {
   n <- nrow(z$value)
   shifted <- ball_shifted(z)
-  reach <- col_max(shifted$radius)
+  reach <- column_max(shifted$radius)
   normalizer <- log(colSums(exp(shifted$value)))
   rest_y <- ball_subtract(ball_exact(1), y)
   complement <- 0 * z$value
@@ -229,12 +229,12 @@ softmax_binary_balls <- function(z, a, y) {
   for (k in seq_len(n)) {
     others <- z$value
     others[k, ] <- -Inf
-    top <- col_max(others)
+    top <- column_max(others)
     E <- exp(others - spread_rows(top, n))
     total <- colSums(E)
-    complement[k, ] <- (top - col_max(z$value)) + log(total) - normalizer
+    complement[k, ] <- (top - column_max(z$value)) + log(total) - normalizer
     # p_jk moves by a factor of at most e^(2 reach), the largest change within the column
-    reach_k <- reach + unit_roundoff * abs(top - col_max(z$value))
+    reach_k <- reach + unit_roundoff * abs(top - column_max(z$value))
     p <- E / spread_rows(total, n)
     p <- ball_round(ball_of(p, p * spread_rows(expm1(2 * reach_k), n)), n + 2 * libm_roundings + 4)
     weight <- ball_of(spread_rows(rest_y$value[k, ], n), spread_rows(rest_y$radius[k, ], n))
@@ -243,7 +243,7 @@ softmax_binary_balls <- function(z, a, y) {
     radius <- radius + part$radius
     size <- size + abs(part$value)
   }
-  scale <- 1 + abs(complement) + spread_rows(normalizer + col_max(abs(z$value)), n)
+  scale <- 1 + abs(complement) + spread_rows(normalizer + column_max(abs(z$value)), n)
   logarithm <- ball_round(ball_of(complement, spread_rows(2 * reach, n)), n + 4 * libm_roundings + 8, scale)
   terms <- ball_add(weigh_ball(y, ball_log_softmax(z)), weigh_ball(rest_y, logarithm))
   list(terms, ball_round(ball_of(value, radius), n + 4, size))

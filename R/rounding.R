@@ -166,7 +166,7 @@ ball_softplus <- function(x) {
 
 # z - max z in each column, the shift common to numerator and denominator of a softmax.
 ball_shifted <- function(x) {
-  value <- x$value - spread_rows(col_max(x$value), nrow(x$value))
+  value <- x$value - spread_rows(column_max(x$value), nrow(x$value))
   ball_of(value, x$radius + unit_roundoff * abs(value))
 }
 
@@ -176,7 +176,7 @@ ball_softmax <- function(x) {
   shifted <- ball_shifted(x)
   E <- exp(shifted$value)
   value <- E / spread_rows(colSums(E), n)
-  radius <- value * expm1(shifted$radius + spread_rows(col_max(shifted$radius), n))
+  radius <- value * expm1(shifted$radius + spread_rows(column_max(shifted$radius), n))
   ball_round(ball_of(value, radius), n + 2 * libm_roundings + 4)
 }
 
@@ -186,13 +186,10 @@ ball_log_softmax <- function(x) {
   shifted <- ball_shifted(x)
   normalizer <- spread_rows(log(colSums(exp(shifted$value))), n)
   value <- shifted$value - normalizer
-  radius <- shifted$radius + spread_rows(col_max(shifted$radius), n)
-  size <- 1 + abs(value) + normalizer + spread_rows(col_max(abs(x$value)), n)
+  radius <- shifted$radius + spread_rows(column_max(shifted$radius), n)
+  size <- 1 + abs(value) + normalizer + spread_rows(column_max(abs(x$value)), n)
   ball_round(ball_of(value, radius), n + 3 * libm_roundings + 8, size)
 }
 
 # One value per column, repeated for n rows.
 spread_rows <- function(values, n) matrix(values, n, length(values), byrow = TRUE)
-
-# The largest value of each column.
-col_max <- function(x) apply(x, 2L, max)
