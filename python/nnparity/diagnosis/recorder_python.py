@@ -330,10 +330,9 @@ class Child:
     def operands(self, node, number, frame, memory):
         """Return what the arguments of a failed expression were worth."""
         found = []
-        held = memory.held.get((node, id(frame)))
-        if held and not isinstance(held[-2 if len(held) > 1 else 0], dict):
-            container = held[-2] if len(held) > 1 else held[0]
-            key = memory_of.numbers_of(container)
+        held = memory.held.get((node, id(frame))) if self.book[node]["op"] == "=" else None
+        if held and len(held) > 1 and not isinstance(held[-2], dict):
+            key = memory_of.numbers_of(held[-2])
             text = self.book[node]["text"]
             found.append({"text": text.rpartition("[")[0] or text, "node": None, "ref": memory.ref(key) if key else None})
         for child in self.book.children.get(node, ()):
