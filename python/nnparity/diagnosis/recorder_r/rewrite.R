@@ -422,7 +422,12 @@ rewrite_assignment <- function(expression, row, source, scope, parent = 0L) {
   }
   first <- length(tree$nodes) + 1L
   if (is.null(value)) return(expression)
-  expression[[3]] <- rewrite_value(value, rows[2], source, scope, list(kind = "assign", target = name, statement_row = row, parent = parent, name = short_name(target, name)))
+  if (is_assignment(value)) {
+    # a <- b <- x: the value of the inner assignment is the outer one's.
+    id <- add_node(source, row, parent, NULL, "assign", "<-", NULL, expression_text(source, value, rows[2]), name, scope$fun,
+                   code = text_of_row(source, row), statement_row = row, leaves = TRUE)
+    expression[[3]] <- wrap(rewrite_assignment(value, rows[2], source, scope, id), id, TRUE)
+  } else expression[[3]] <- rewrite_value(value, rows[2], source, scope, list(kind = "assign", target = name, statement_row = row, parent = parent, name = short_name(target, name)))
   if (!is.call(target)) return(expression)
   changed <- changed_object(target)
   if (is.null(changed)) return(expression)
@@ -494,7 +499,7 @@ rewrite_function <- function(literal, row, source, scope, name) {
   enter <- as.call(list(enter_function, id))
   statements <- if (is.call(body) && identical(body[[1]], quote(`{`))) as.list(body)[-1] else list(body)
   parts <- as.list(literal)
-  parts[[2]] <- formals
+  parts[2] <- list(formals)
   parts[[3]] <- as.call(c(list(quote(`{`), enter), statements))
   as.call(parts)
 }
