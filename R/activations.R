@@ -1,7 +1,7 @@
 # Activation functions: value, derivative and the way back through them, each in a form that holds up at z = +-1000.
 #
-# Adding one is one entry in ACTIVATIONS. Words joined by "+" make a composition, applied from left to right: `relu+softmax` is
-# softmax(relu(z)).
+# Adding one is one entry in ACTIVATIONS. Words joined by "+" make a composition, applied from left to right:
+# `relu+softmax` is softmax(relu(z)).
 
 # a = z
 linear_value <- function(Z, network, arithmetic) {
@@ -136,8 +136,8 @@ softmax_backprop <- function(Z, A, dA, network, arithmetic) {
 
 # One entry for each activation function f of a layer, n units x m samples.
 #   value(Z, network, arithmetic)               A = f(Z)
-#   derivative(Z, A, network, arithmetic)       f'(Z) elementwise; NULL where a unit's output depends on the other units too
-#   backprop(Z, A, dA, network, arithmetic)     only where derivative is NULL: dC_i/dz out of dA = dC_i/da, by the whole Jacobian
+#   derivative(Z, A, network, arithmetic)       f'(Z) elementwise; NULL where a unit's output depends on other units, too
+#   backprop(Z, A, dA, network, arithmetic)     only where derivative is NULL: dC_i/dz out of dA = dC_i/da
 ACTIVATIONS <- list(
   linear = list(value = linear_value, derivative = linear_derivative),
   sigmoid = list(value = sigmoid_value, derivative = sigmoid_derivative),
@@ -195,7 +195,8 @@ activate <- function(name, Z, network, arithmetic = "fast") {
   values[[length(values)]]
 }
 
-# f'(Z) of an elementwise activation, or of a composition of such, n x m; softmax has no such derivative (an input error).
+# f'(Z) of an elementwise activation, or of a composition of such, n x m; softmax has no such derivative (an input
+# error).
 activation_derivative <- function(name, Z, A, network, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
   parts <- activation_parts(check_activation(name))

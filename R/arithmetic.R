@@ -1,13 +1,14 @@
-# Two ways to compute the same network: `fast` leaves products and sums to BLAS, `exact` fixes the order of every operation.
+# Two ways to compute the same network: `fast` leaves products and sums to BLAS, `exact` fixes the order of every
+# operation.
 #
-# Why exact arithmetic is the same in every bit in R and in Python: IEEE 754 defines +, -, *, / and sqrt of two doubles to the
-# last bit, so elementwise expressions agree already. What languages and libraries choose for themselves is the order of a sum,
-# and exp, log, tanh. Here every sum is the same balanced tree of elementwise additions (`fold`), in plain double, and elementary
-# functions come from the platform's libm, as R's own do.
+# Why exact arithmetic is the same in every bit in R and in Python: IEEE 754 defines +, -, *, / and sqrt of two doubles
+# to the last bit, so elementwise expressions agree already. What languages and libraries choose for themselves is the
+# order of a sum, and exp, log, tanh. Here every sum is the same balanced tree of elementwise additions (`fold`), in
+# plain double, and elementary functions come from the platform's libm, as R's own do.
 
-# The sum along the first dimension (over the rows of a matrix, one value for each column) in one fixed order: while k rows
-# remain, the last floor(k/2) are added onto the first floor(k/2). A tree of depth ceiling(log2 k): the rounding error grows with
-# log2 k and not with k (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2).
+# The sum along the first dimension (over the rows of a matrix, one value for each column) in one fixed order: while k
+# rows remain, the last floor(k/2) are added onto the first floor(k/2). A tree of depth ceiling(log2 k): the rounding
+# error grows with log2 k and not with k (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2).
 fold <- function(terms) {
   count <- nrow(terms)
   while (count > 1L) {
@@ -69,9 +70,9 @@ select <- function(condition, yes, no) {
   result
 }
 
-# The operations whose result depends on who computes them; everything else in nnparity is elementwise +, -, *, / and sqrt.
-# matmul, crossprod, tcrossprod: A B, A' B and A B'. row_sums: over samples, one for each row; col_sums: over units, one for each
-# column; total: one number. exp, expm1, log, log1p, tanh: elementwise.
+# The operations whose result depends on who computes them; everything else in nnparity is elementwise +, -, *, / and
+# sqrt. matmul, crossprod, tcrossprod: A B, A' B and A B'. row_sums: over samples, one for each row; col_sums: over
+# units, one for each column; total: one number. exp, expm1, log, log1p, tanh: elementwise.
 ARITHMETICS <- list(
   fast = list(
     name = "fast",

@@ -1,4 +1,5 @@
-# Every complaint about bad input is made here, so that each is one sentence saying what was expected, what came, and where.
+# Every complaint about bad input is made here, so that each is one sentence saying what was expected, what came, and
+# where.
 
 # Stops with a condition of class "nnparity_input_error" whose message is the sentence (Python: InputError).
 stop_input <- function(sentence) {
@@ -16,7 +17,9 @@ describe <- function(value) {
     kind <- if (is.numeric(value) || is.logical(value)) "numbers" else "text or other things"
     return(paste("an array of", kind, "with shape", paste(dim(value), collapse = " x ")))
   }
-  if (is.function(value) || is.environment(value) || is.data.frame(value)) return(paste("an object of class", class(value)[1L]))
+  if (is.function(value) || is.environment(value) || is.data.frame(value)) {
+    return(paste("an object of class", class(value)[1L]))
+  }
   if (length(value) != 1L) return(paste(length(value), "values"))
   if (is.list(value)) return("1 value")
   if (is.logical(value)) return("a logical value")

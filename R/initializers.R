@@ -1,7 +1,7 @@
 # First weights and biases, drawn from R's random stream in both languages, so that one seed gives one network.
 #
-# Adding an initializer is one entry in INITIALIZERS. Draws are taken in this order: W1 by column, b1, W2 by column, b2, ...; biases
-# that start at zero, and those of layers without bias, take none.
+# Adding an initializer is one entry in INITIALIZERS. Draws are taken in this order: W1 by column, b1, W2 by column, b2,
+# ...; biases that start at zero, and those of layers without bias, take none.
 
 # n draws from U(-limit, limit).
 centred_uniform <- function(stream, n, limit) {

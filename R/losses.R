@@ -1,6 +1,8 @@
-# Loss functions: value and derivative, and the stable forms where a logarithm meets the exponential of its output activation.
+# Loss functions: value and derivative, and the stable forms where a logarithm meets the exponential of its output
+# activation.
 #
-# Adding a loss is one entry in LOSSES. The value of a network's loss is the mean over the samples, plus the penalties on its weights.
+# Adding a loss is one entry in LOSSES. The value of a network's loss is the mean over the samples, plus the penalties
+# on its weights.
 
 # C_i = 1/2 sum (a - y)^2 (Nielsen, equation 6).
 quadratic_value <- function(A, Y, network, arithmetic) {
@@ -148,7 +150,8 @@ softplus_categorical_delta <- function(Z, A, Y, arithmetic) {
   -(Y * select(Z < SOFTPLUS_TAIL, 1, logistic(Z, arithmetic) / A))
 }
 
-# Softmax over the units other than k: its max z and ln sum e^(z - max z), one for each sample, and its values (0 in row k).
+# Softmax over the units other than k: its max z and ln sum e^(z - max z), one for each sample, and its values (0 in row
+# k).
 softmax_without <- function(Z, k, arithmetic) {
   others <- Z
   others[k, ] <- -Inf
@@ -227,7 +230,8 @@ check_domain <- function(network, A) {
   }
 }
 
-# lambda_1 sum |W| + (lambda_2/2) sum W^2 over all weights, not biases (Nielsen, equations 87 and 95, without their 1/n).
+# lambda_1 sum |W| + (lambda_2/2) sum W^2 over all weights, not biases (Nielsen, equations 87 and 95, without their
+# 1/n).
 penalty <- function(network, W, arithmetic) {
   value <- 0
   for (weights in W) {
@@ -264,8 +268,8 @@ loss_gradient <- function(network, A_L, Y, arithmetic = "fast") {
 }
 
 # deltaL = dC_i/dz of the output layer, n_L x m, without 1/m.
-# Pairs of STABLE_PAIRS take it directly (A - Y for softmax with categorical and sigmoid with binary cross-entropy); all others
-# through dC_i/da and the activation's derivative or Jacobian.
+# Pairs of STABLE_PAIRS take it directly (A - Y for softmax with categorical and sigmoid with binary cross-entropy); all
+# others through dC_i/da and the activation's derivative or Jacobian.
 output_delta <- function(network, Z_L, A_L, Y, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
   parts <- activation_parts(network$activations[length(network$activations)])

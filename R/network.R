@@ -63,8 +63,8 @@ check_parameters <- function(network, W, b) {
 }
 
 # The way forward: Z[l] = W[l] A[l-1] + b[l], A[l] = f_l(Z[l]) (Nielsen, equation 25): list(Z =, A =), with A[[1]] = X.
-# W, b: lists of weights n_l x n_{l-1} and biases n_l. X: n_0 x m, one column per sample. arithmetic: "fast", "exact", or the
-# object of `get_arithmetic`.
+# W, b: lists of weights n_l x n_{l-1} and biases n_l. X: n_0 x m, one column per sample. arithmetic: "fast", "exact",
+# or the object of `get_arithmetic`.
 forward <- function(network, W, b, X, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
   parameters <- check_parameters(network, W, b)
@@ -82,8 +82,8 @@ forward <- function(network, W, b, X, arithmetic = "fast") {
 }
 
 # The way back (Nielsen, equations BP1 to BP4), averaged over the samples, with the penalties' share in dW:
-# list(delta =, dW =, db =), delta[[l]] = dC_i/dz n_l x m, dW[[l]] n_l x n_{l-1}, db[[l]] n_l values, zero for layers without bias.
-# Z, A: lists of `forward`. Y: n_L x m, targets.
+# list(delta =, dW =, db =), delta[[l]] = dC_i/dz n_l x m, dW[[l]] n_l x n_{l-1}, db[[l]] n_l values, zero for layers
+# without bias. Z, A: lists of `forward`. Y: n_L x m, targets.
 backward <- function(network, W, Z, A, Y, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
   layers <- length(network$sizes) - 1L
@@ -111,9 +111,9 @@ backward <- function(network, W, Z, A, Y, arithmetic = "fast") {
   list(delta = delta, dW = dW, db = db)
 }
 
-# One step on one batch: forward, loss, backward, update: list(W =, b =, state =, loss =), the loss is that before the step.
-# network, optimizer: from `define_network` and `define_optimizer`. X, Y: n_0 x m and n_L x m, one column per sample.
-# state: from `initial_state` or the last step.
+# One step on one batch: forward, loss, backward, update: list(W =, b =, state =, loss =), the loss is that before the
+# step. network, optimizer: from `define_network` and `define_optimizer`. X, Y: n_0 x m and n_L x m, one column per
+# sample. state: from `initial_state` or the last step.
 gradient_step <- function(network, optimizer, W, b, X, Y, state, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
   passed <- forward(network, W, b, X, arithmetic)

@@ -1,18 +1,19 @@
 # Update rules: what becomes of a parameter, given its gradient and the rule's memory of earlier gradients.
 #
-# Adding one is one entry in OPTIMIZERS, which is also the table of the default hyper-parameters: those of Keras and PyTorch where
-# these agree, PyTorch's where they differ.
+# Adding one is one entry in OPTIMIZERS, which is also the table of the default hyper-parameters: those of Keras and
+# PyTorch where these agree, PyTorch's where they differ.
 #
-#     name        hyper-parameters                                              memory
-#     sgd                                                                       none
-#     momentum    momentum = 0.9                                                velocity
-#     nesterov    momentum = 0.9                                                velocity
-#     adagrad     epsilon = 1e-10                                               accumulator
-#     rmsprop     rho = 0.99, epsilon = 1e-8                                    v
-#     adam        beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8                    m, v, step_count
-#     adamw       beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.01    m, v, step_count
+#     name        memory              hyper-parameters
+#     sgd         none                none
+#     momentum    velocity            momentum = 0.9
+#     nesterov    velocity            momentum = 0.9
+#     adagrad     accumulator         epsilon = 1e-10
+#     rmsprop     v                   rho = 0.99, epsilon = 1e-8
+#     adam        step_count, m, v    beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8
+#     adamw       step_count, m, v    beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.01
 #
-# State is one list: `step_count` (where the rule counts steps), then W1_velocity, b1_velocity, W2_velocity, ... by parameter.
+# State is one list: `step_count` (where the rule counts steps), then W1_velocity, b1_velocity, W2_velocity, ... by
+# parameter.
 
 # w <- w - eta g (Nielsen, equations 20 and 21).
 sgd_update <- function(parameter, gradient, memory, eta, hyper, count, is_weight) {
@@ -64,10 +65,11 @@ adamw_update <- function(parameter, gradient, memory, eta, hyper, count, is_weig
 ADAM_DEFAULTS <- list(beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8)
 
 # One entry for each optimizer.
-#   update(parameter, gradient, memory, eta, hyper, count, is_weight)     list(new parameter, new memory); count is 1 at the first step
-#   memory                                                                names of the arrays kept for each parameter, zero at first
-#   counts                                                                whether the rule needs the number of the step
-#   hyper                                                                 hyper-parameters with their defaults
+#   update    (parameter, gradient, memory, eta, hyper, count, is_weight) to list(new parameter, new memory); count is the
+#             number of this step, 1 for the first
+#   memory    names of the arrays kept for each parameter; they start at zero
+#   counts    whether the rule needs the number of the step
+#   hyper     hyper-parameters with their defaults
 OPTIMIZERS <- list(
   sgd = list(update = sgd_update, memory = character(), counts = FALSE, hyper = list()),
   momentum = list(update = momentum_update, memory = "velocity", counts = FALSE, hyper = list(momentum = 0.9)),
@@ -84,8 +86,9 @@ OPTIMIZERS <- list(
 RATES <- c("momentum", "rho", "beta1", "beta2")
 
 # An optimizer, checked: a list of class "optimizer_definition" with name, eta, clip_norm, hyper.
-# name: a word of OPTIMIZERS. eta: learning rate, above 0. clip_norm: a gradient whose norm over all parameters exceeds this is
-# scaled down to it; NULL leaves it alone. ...: hyper-parameters of the rule, by name; the defaults stand in the table above.
+# name: a word of OPTIMIZERS. eta: learning rate, above 0. clip_norm: a gradient whose norm over all parameters exceeds
+# this is scaled down to it; NULL leaves it alone. ...: hyper-parameters of the rule, by name; the defaults stand in the
+# table above.
 define_optimizer <- function(name = "sgd", eta = 0.5, clip_norm = NULL, ...) {
   rule <- OPTIMIZERS[[check_word(name, names(OPTIMIZERS), "optimizer")]]
   eta <- check_number(eta, "eta", above = 0)
@@ -94,7 +97,9 @@ define_optimizer <- function(name = "sgd", eta = 0.5, clip_norm = NULL, ...) {
   values <- rule$hyper
   words <- if (is.null(names(hyper))) rep("", length(hyper)) else names(hyper)
   for (k in seq_along(hyper)) {
-    if (length(rule$hyper) == 0L) stop_input(paste0("optimizer ", name, " has no hyper-parameters, not even '", words[k], "'"))
+    if (length(rule$hyper) == 0L) {
+      stop_input(paste0("optimizer ", name, " has no hyper-parameters, not even '", words[k], "'"))
+    }
     check_word(words[k], names(rule$hyper), paste("hyper-parameter of", name))
     values[[words[k]]] <- check_number(hyper[[k]], words[k], at_least = 0, below = if (words[k] %in% RATES) 1 else Inf)
   }
@@ -131,7 +136,8 @@ clip_gradients <- function(optimizer, dW, db, arithmetic) {
 }
 
 # New weights, biases and state after one step: list(W =, b =, state =).
-# W, b: lists of parameters. dW, db: lists of gradients of the same shapes. state: from `initial_state` or the last call.
+# W, b: lists of parameters. dW, db: lists of gradients of the same shapes. state: from `initial_state` or the last
+# call.
 apply_update <- function(optimizer, W, b, dW, db, state, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
   rule <- OPTIMIZERS[[optimizer$name]]

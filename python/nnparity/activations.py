@@ -1,7 +1,7 @@
 """Activation functions: value, derivative and the way back through them, each in a form that holds up at z = ±1000.
 
-Adding one is one entry in ACTIVATIONS.  Words joined by "+" make a composition, applied from left to right: `relu+softmax` is
-softmax(relu(z)).
+Adding one is one entry in ACTIVATIONS.  Words joined by "+" make a composition, applied from left to right:
+`relu+softmax` is softmax(relu(z)).
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ GELU_CUBIC = 0.044715
 
 
 def gelu_value(Z: Array, network: NetworkDefinition, arithmetic: Arithmetic) -> Array:
-    """a = z/2 (1 + tanh u) = z sigma(2u): no cancellation for negative z (Hendrycks and Gimpel, Gaussian Error Linear Units)."""
+    """a = z/2 (1 + tanh u) = z sigma(2u): nothing cancels (Hendrycks and Gimpel, Gaussian Error Linear Units)."""
     return Z * logistic(GELU_SCALE * (Z + GELU_CUBIC * (Z * Z * Z)), arithmetic)
 
 
@@ -243,12 +243,15 @@ def activate(name: str, Z: Array, network: NetworkDefinition, arithmetic: str | 
 def activation_derivative(
     name: str, Z: Array, A: Array, network: NetworkDefinition, arithmetic: str | Arithmetic = "fast"
 ) -> Array:
-    """f′(Z) of an elementwise activation, or of a composition of such, n × m; softmax has no such derivative (InputError)."""
+    """f′(Z), n × m, of an elementwise activation or a composition of such; InputError for softmax, which has none."""
     arithmetic = get_arithmetic(arithmetic)
     parts = activation_parts(check_activation(name))
     whole = [part for part in parts if ACTIVATIONS[part].derivative is None]
     if whole:
-        stop_input(f"activation_derivative needs an elementwise activation, and {whole[0]} has a whole Jacobian: use backprop_activation")
+        stop_input(
+            f"activation_derivative needs an elementwise activation, and {whole[0]} has a whole Jacobian: "
+            "use backprop_activation"
+        )
     with np.errstate(all="ignore"):
         values = [Z, A] if len(parts) == 1 else chain_values(parts, Z, network, arithmetic)
         return chain_backprop(parts, values, np.ones(Z.shape), network, arithmetic)

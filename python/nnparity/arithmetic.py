@@ -1,9 +1,9 @@
-"""Two ways to compute the same network: `fast` leaves products and sums to BLAS, `exact` fixes the order of every operation.
+"""Two ways to compute the same network: `fast` leaves products and sums to BLAS, `exact` fixes the order of them all.
 
-Why exact arithmetic is the same in every bit in R and in Python: IEEE 754 defines +, -, *, / and sqrt of two doubles to the last
-bit, so elementwise expressions agree already.  What languages and libraries choose for themselves is the order of a sum, and
-exp, log, tanh.  Here every sum is the same balanced tree of elementwise additions (`fold`), in plain double, and elementary
-functions come one element at a time from the platform's libm, which R calls too.
+Why exact arithmetic is the same in every bit in R and in Python: IEEE 754 defines +, -, *, / and sqrt of two doubles
+to the last bit, so elementwise expressions agree already.  What languages and libraries choose for themselves is the
+order of a sum, and exp, log, tanh.  Here every sum is the same balanced tree of elementwise additions (`fold`), in
+plain double, and elementary functions come one element at a time from the platform's libm, which R calls too.
 """
 
 import math
@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """The operations whose result depends on who computes them; everything else in nnparity is elementwise +, -, *, / and sqrt.
+    """The operations whose result depends on who computes them; all else is elementwise +, -, *, / and sqrt.
 
     Attributes
     ----------
@@ -54,8 +54,8 @@ class Arithmetic:
 def fold(terms: Array) -> Array:
     """Sum along the first axis in one fixed order.
 
-    While k terms remain, the last ⌊k/2⌋ are added onto the first ⌊k/2⌋: a tree of depth ⌈log₂ k⌉, so that the rounding error
-    grows with log₂ k and not with k (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2).
+    While k terms remain, the last ⌊k/2⌋ are added onto the first ⌊k/2⌋: a tree of depth ⌈log₂ k⌉, so that the rounding
+    error grows with log₂ k and not with k (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2).
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def fold(terms: Array) -> Array:
     return terms[0].copy()
 
 
-# Products are expanded this many values at a time, so that they stay in the processor's cache; the result does not depend on it.
+# Products are expanded this many values at a time, to stay in the processor's cache; the result does not depend on it.
 BLOCK_VALUES = 65536
 
 
@@ -116,7 +116,9 @@ def exact_total(x: Array) -> float:
     return float(fold(x.flatten(order="F")))
 
 
-def libm(function: Callable[[float], float], overflow: float, outside: Callable[[float], float]) -> Callable[[Array], Array]:
+def libm(
+    function: Callable[[float], float], overflow: float, outside: Callable[[float], float]
+) -> Callable[[Array], Array]:
     """An elementwise function out of one of libm's, with IEEE results where Python's math module raises.
 
     Parameters

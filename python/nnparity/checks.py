@@ -1,4 +1,4 @@
-"""Every complaint about bad input is made here, so that each is one sentence saying what was expected, what came, and where."""
+"""Every complaint about bad input is made here: one sentence saying what was expected, what came, and where."""
 
 import math
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ def stop_input(sentence: str) -> NoReturn:
 
 
 def describe(value: Any) -> str:
-    """A short name for a value, for use after "not" in a sentence: numbers by six digits, text in quotes, the rest by kind."""
+    """A short name for a value, to follow "not": numbers by six digits, text in quotes, the rest by kind."""
     if value is None:
         return "nothing"
     if isinstance(value, bool | np.bool_):
@@ -46,7 +46,7 @@ def edit_distance(a: str, b: str) -> int:
 
 
 def nearest_word(word: str, words: Iterable[str]) -> str | None:
-    """The registry word that was probably meant: the one abbreviated (`mse`), or the nearest by edit distance, or None."""
+    """The word that was probably meant: the one abbreviated (`mse`), or the nearest by edit distance, or None."""
     words = list(words)
     plain = word.lower().replace("-", "_").replace(" ", "_")
     initials = ["".join(part[0] for part in known.split("_")) for known in words]
@@ -74,7 +74,9 @@ def check_word(word: Any, words: Iterable[str], what: str) -> str:
     stop_input(f"{what} must be one of {', '.join(words)}, not {describe(word)}{hint}")
 
 
-def check_number(value: Any, what: str, at_least: float = -math.inf, above: float = -math.inf, below: float = math.inf) -> float:
+def check_number(
+    value: Any, what: str, at_least: float = -math.inf, above: float = -math.inf, below: float = math.inf
+) -> float:
     """One finite number within the limits, as a float; otherwise InputError."""
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if is_number and math.isfinite(value) and value >= at_least and value > above and value < below:
@@ -134,7 +136,7 @@ def check_vector(value: Any, what: str, size: int) -> NDArray[np.float64]:
 
 
 def check_finite(matrix: NDArray[np.float64], what: str) -> NDArray[np.float64]:
-    """The matrix itself when it holds neither NaN nor Inf; otherwise InputError with the first place, column by column."""
+    """The matrix itself when it holds neither NaN nor Inf; otherwise InputError with the first place, by column."""
     wrong = ~np.isfinite(matrix)
     if wrong.any():
         column, row = np.argwhere(wrong.T)[0]

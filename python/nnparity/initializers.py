@@ -1,7 +1,7 @@
 """First weights and biases, drawn from R's random stream in both languages, so that one seed gives one network.
 
-Adding an initializer is one entry in INITIALIZERS.  Draws are taken in this order: W1 by column, b1, W2 by column, b2, …; biases
-that start at zero, and those of layers without bias, take none.
+Adding an initializer is one entry in INITIALIZERS.  Draws are taken in this order: W1 by column, b1, W2 by column, b2,
+…; biases that start at zero, and those of layers without bias, take none.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ INITIALIZERS: dict[str, Initializer] = {
         lambda stream, n, n_in, n_out, constant: math.sqrt(2.0 / (n_in + n_out)) * r_rnorm(stream, n)
     ),
     # Var W = 2/n_in (He et al. 2015)
-    "he_uniform": Initializer(lambda stream, n, n_in, n_out, constant: centred_uniform(stream, n, math.sqrt(6.0 / n_in))),
+    "he_uniform": Initializer(
+        lambda stream, n, n_in, n_out, constant: centred_uniform(stream, n, math.sqrt(6.0 / n_in))
+    ),
     "he_normal": Initializer(lambda stream, n, n_in, n_out, constant: math.sqrt(2.0 / n_in) * r_rnorm(stream, n)),
     # Var W = 1/n_in (LeCun et al. 1998)
     "lecun_uniform": Initializer(

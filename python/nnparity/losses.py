@@ -1,6 +1,7 @@
-"""Loss functions: value and derivative, and the stable forms where a logarithm meets the exponential of its output activation.
+"""Loss functions: value and derivative, and the stable forms where a logarithm meets the exponential of an activation.
 
-Adding a loss is one entry in LOSSES.  The value of a network's loss is the mean over the samples, plus the penalties on its weights.
+Adding a loss is one entry in LOSSES.  The value of a network's loss is the mean over the samples, plus the penalties on
+its weights.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def weigh(Y: Array, terms: Array) -> Array:
 
 
 def log_sum(shifted: Array, arithmetic: Arithmetic) -> Array:
-    """ln Σ_k e^(z_k − max z) for each column, out of z − max z: ln(1 + the rest) keeps its digits where the rest is tiny."""
+    """ln Σ_k e^(z_k − max z) of each column, out of z − max z: ln(1 + the rest) keeps its digits for a tiny rest."""
     peak = shifted == 0
     peaks = select(peak, 1.0, 0.0)
     rest = select(peak, 0.0, arithmetic.exp(shifted))
@@ -192,7 +193,7 @@ def softplus_categorical_delta(Z: Array, A: Array, Y: Array, arithmetic: Arithme
 
 
 def softmax_without(Z: Array, k: int, arithmetic: Arithmetic) -> tuple[Array, Array, Array]:
-    """Softmax over the units other than k: its max z and ln Σ e^(z − max z), one for each sample, and its values (0 in row k)."""
+    """Softmax over the units other than k: max z and ln Σ e^(z − max z) of each sample, and its values (0 in row k)."""
     others = Z.copy()
     others[k, :] = -np.inf
     shifted = softmax_shift(others)
@@ -250,7 +251,7 @@ def check_domain(network: NetworkDefinition, A: Array) -> None:
     loss = LOSSES[network.loss]
     if np.isinf(loss.above):
         return
-    wrong = (A <= loss.above) | (A >= loss.below)
+    wrong = ~np.isnan(A) & ~((A > loss.above) & (A < loss.below))
     if wrong.any():
         sample, unit = np.argwhere(wrong.T)[0]
         limits = f"above {loss.above:g}" + ("" if np.isinf(loss.below) else f" and below {loss.below:g}")
@@ -322,8 +323,8 @@ def output_delta(
 ) -> Array:
     """deltaL = ∂C_i/∂z of the output layer, n_L × m, without 1/m.
 
-    Pairs of STABLE_PAIRS take it directly (A − Y for softmax with categorical and sigmoid with binary cross-entropy); all
-    others through ∂C_i/∂a and the activation's derivative or Jacobian.
+    Pairs of STABLE_PAIRS take it directly (A − Y for softmax with categorical and sigmoid with binary cross-entropy);
+    all others through ∂C_i/∂a and the activation's derivative or Jacobian.
 
     Raises
     ------

@@ -1,18 +1,19 @@
 """Update rules: what becomes of a parameter, given its gradient and the rule's memory of earlier gradients.
 
-Adding one is one entry in OPTIMIZERS, which is also the table of the default hyper-parameters: those of Keras and PyTorch where
-these agree, PyTorch's where they differ.
+Adding one is one entry in OPTIMIZERS, which is also the table of the default hyper-parameters: those of Keras and
+PyTorch where these agree, PyTorch's where they differ.
 
-    name        hyper-parameters                                              memory
-    sgd                                                                       none
-    momentum    momentum = 0.9                                                velocity
-    nesterov    momentum = 0.9                                                velocity
-    adagrad     epsilon = 1e-10                                               accumulator
-    rmsprop     rho = 0.99, epsilon = 1e-8                                    v
-    adam        beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8                    m, v, step_count
-    adamw       beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.01    m, v, step_count
+    name        memory              hyper-parameters
+    sgd         none                none
+    momentum    velocity            momentum = 0.9
+    nesterov    velocity            momentum = 0.9
+    adagrad     accumulator         epsilon = 1e-10
+    rmsprop     v                   rho = 0.99, epsilon = 1e-8
+    adam        step_count, m, v    beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8
+    adamw       step_count, m, v    beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.01
 
-State is one dict: `step_count` (where the rule counts steps), then W1_velocity, b1_velocity, W2_velocity, … by parameter.
+State is one dict: `step_count` (where the rule counts steps), then W1_velocity, b1_velocity, W2_velocity, … by
+parameter.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exact arithmetic: R and Python agree in every bit of every quantity, over activations, losses, optimizers, penalties, depths."""
+"""Exact arithmetic: R and Python agree in every bit of every quantity, over all words of all registries and depths."""
 
 import itertools
 import math
@@ -126,11 +126,12 @@ def same_bits(ours: np.ndarray, theirs: np.ndarray) -> bool:
     if ours.shape != theirs.shape:
         return False
     nan = np.isnan(ours)
-    return bool(np.array_equal(nan, np.isnan(theirs)) and np.array_equal(ours[~nan].view(np.int64), theirs[~nan].view(np.int64)))
+    bits = [values[~nan].view(np.int64) for values in (ours, theirs)]
+    return bool(np.array_equal(nan, np.isnan(theirs)) and np.array_equal(*bits))
 
 
 def differences(cases: list[Case], root: Path, folder: Path, plant: str = "") -> tuple[list[str], int, int]:
-    """The first quantity that differs in each case, with its values in hexadecimal; how many values and errors were compared."""
+    """The first quantity that differs in each case, in hexadecimal; how many values and errors were compared."""
     for case in cases:
         if not case.results:
             run_python(case)
@@ -152,7 +153,8 @@ def differences(cases: list[Case], root: Path, folder: Path, plant: str = "") ->
             found.append(f"{where}: {mine} / {other_value}")
         else:
             k = next(k for k in range(mine.size) if not same_bits(mine[k : k + 1], other_value[k : k + 1]))
-            found.append(f"{where} element {k + 1}: {float(mine[k]).hex()} in Python, {float(other_value[k]).hex()} in R")
+            values = f"{float(mine[k]).hex()} in Python, {float(other_value[k]).hex()} in R"
+            found.append(f"{where} element {k + 1}: {values}")
     return found, count, errors
 
 
@@ -177,16 +179,16 @@ def test_all_activations_losses_optimizers_depths(root, tmp_path, prove):
 def extreme_case(rng: np.random.Generator, word: str, output: str, scale: float) -> Case:
     """A network whose numbers are too large, too small, or no numbers."""
     sizes = [3, 4, 3]
-    special = np.array([0.0, -0.0, 5e-324, -5e-324, 1e-310, -2e-308, 1e308, -1e308, math.inf, -math.inf, math.nan, 1000.0, -1000.0])
+    finite = [0.0, -0.0, 5e-324, -5e-324, 1e-310, -2e-308, 1e308, -1e308, 1000.0, -1000.0]
+    special = np.array([*finite, math.inf, -math.inf, math.nan])
     X = rng.standard_normal((3, 8)) * scale
     X[0, 1:] = rng.choice(special, 7)
     Y = np.eye(3)[:, rng.integers(0, 3, 8)]
     W = [rng.standard_normal((sizes[k + 1], sizes[k])) * scale for k in range(2)]
     W[0][0, 0], W[1][0, 0], W[1][1, 1] = -0.0, 0.0, 5e-324
-    return Case(
-        {"sizes": sizes, "activation": word, "output_activation": output, "loss": "quadratic", "l1": 0.1, "no_bias": [2]},
-        {"name": str(rng.choice(list(OPTIMIZERS))), "eta": 0.5}, W, [np.zeros(4), np.full(3, -0.0)], X, np.asfortranarray(Y),
-    )  # fmt: skip
+    network = {"sizes": sizes, "activation": word, "output_activation": output, "l1": 0.1, "no_bias": [2]}
+    optimizer = {"name": str(rng.choice(list(OPTIMIZERS))), "eta": 0.5}
+    return Case(network, optimizer, W, [np.zeros(4), np.full(3, -0.0)], X, np.asfortranarray(Y))
 
 
 def test_subnormals_signed_zeros_saturation_and_overflow(root, tmp_path):
@@ -207,11 +209,14 @@ def test_subnormals_signed_zeros_saturation_and_overflow(root, tmp_path):
 
 
 PLANTS = {
-    "a derivative": "sigmoid_derivative <- NULL; ACTIVATIONS$sigmoid$derivative <- function(Z, A, network, arithmetic) A * (1 - A)",
-    "an order": "exact_row_sums <- NULL; ARITHMETICS$exact$row_sums <- function(A) rowSums(A)",
+    "a derivative": "ACTIVATIONS$sigmoid$derivative <- function(Z, A, network, arithmetic) A * (1 - A)",
+    "an order": "ARITHMETICS$exact$row_sums <- function(A) rowSums(A)",
     "a product": "ARITHMETICS$exact$matmul <- function(A, B) A %*% B",
-    "a power": "power <- function(base, exponent) base^exponent * (1 - 2^-53)",
-    "a cube": "ACTIVATIONS$gelu$value <- function(Z, network, arithmetic) Z * logistic(GELU_SCALE * (Z + GELU_CUBIC * Z^3), arithmetic)",
+    "a power": "raise_to <- function(base, exponent) base^exponent * (1 - 2^-53)",
+    "a cube": (
+        "ACTIVATIONS$gelu$value <- function(Z, network, arithmetic) {"
+        " Z * logistic(GELU_SCALE * (Z + GELU_CUBIC * Z^3), arithmetic) }"
+    ),
 }
 
 
