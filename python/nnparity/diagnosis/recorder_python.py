@@ -8,13 +8,13 @@ import contextlib
 import faulthandler
 import importlib.util
 import io
-import json
 import os
 import random
 import signal
 import sys
 import time
 import traceback
+from json import dumps
 
 import numpy as np
 
@@ -164,7 +164,7 @@ class Child:
         with open(stem + ".bin", "wb") as stream:
             stream.write(numbers)
         with open(stem + ".jsonl", "w", encoding="utf-8", errors="replace") as stream:
-            stream.write("\n".join(item if isinstance(item, str) else json.dumps(item) for item in items) + "\n")
+            stream.write("\n".join(item if isinstance(item, str) else dumps(item) for item in items) + "\n")
         with open(stem + ".tmp", "w", encoding="utf-8"):
             pass
         os.rename(stem + ".tmp", stem + ".done")
@@ -350,8 +350,8 @@ class Child:
 def events(found):
     """Write events as JSON lines, the short ones by hand."""
     for seq, (node, frame, occ, path, ref, alt) in enumerate(found, start=1):
-        more = "" if alt is None else f',"alt":{json.dumps(alt)}'
-        yield (f'{{"t":"event","seq":{seq},"node":{node},"frame":{frame},"occ":{occ},"path":{json.dumps(path) if path else chr(34) * 2},'
+        more = "" if alt is None else f',"alt":{dumps(alt)}'
+        yield (f'{{"t":"event","seq":{seq},"node":{node},"frame":{frame},"occ":{occ},"path":{dumps(path) if path else chr(34) * 2},'
                f'"ref":{ref}{more}}}')
 
 
