@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import corpus  # noqa: E402 (a helper beside the tests, which are no package)
+import corpus  # a helper beside the tests, which are no package
 
 CASES = corpus.read_truth()
 VERDICTS = {"ok", "convention", "declaration", "bug", "crash"}
@@ -28,8 +28,9 @@ def perfect_report(case):
     return {
         "verdict": case.verdict,
         "findings": [
-            {"id": want.ids[0], "kind": kind, "quantity": want.quantities[0], "file": want.spans[0].file or case.candidate.name,
-             "cell": want.spans[0].cell, "line": want.spans[0].first, "end_line": want.spans[0].last}
+            {"id": want.ids[0], "kind": kind, "quantity": want.quantities[0],
+             "file": want.spans[0].file or case.candidate.name, "cell": want.spans[0].cell,
+             "line": want.spans[0].first, "end_line": want.spans[0].last}
             for want, kind in zip(case.wants, kinds, strict=False)
         ],
     }
@@ -61,7 +62,7 @@ def test_scorer_accepts_the_truth():
 def test_scorer_rejects_silence_and_accusations():
     silence = corpus.score(CASES, [{"verdict": "ok", "findings": []} for _ in CASES])
     assert silence["line"][0] == silence["id"][0] == silence["both"][0] == 0
-    blame = {"id": "ascent", "kind": "bug", "quantity": "Y", "file": "elsewhere.py", "cell": None, "line": 1, "end_line": 1}
+    blame = {"id": "ascent", "kind": "bug", "quantity": "A9", "file": "elsewhere.py", "cell": None, "line": 1}
     alarm = corpus.score(CASES, [{"verdict": "bug", "findings": [blame]} for _ in CASES])
     innocent = [case for case in CASES if case.verdict in corpus.INNOCENT]
     assert alarm["false_alarms"] == len(innocent)
