@@ -28,7 +28,8 @@ class Blamer:
             first = self.run.computed(hit.ref)
             if first is not None:
                 events.append(first)
-        return sorted(events, key=lambda event: event.seq)
+        own = [event for event in events if self.run.node(event).file != self.run.adapter]
+        return sorted(own or events, key=lambda event: event.seq)
 
     def wrong_value(self, departure) -> object | None:
         """The event to blame for a departure that was recognised by its value."""
@@ -39,7 +40,7 @@ class Blamer:
         for part in formula.parts:
             if self._is_textbook(part, departure):
                 continue
-            events = self.events_of(self.follower.present(part))
+            events = self.events_of(self.follower.present(np.asarray(part)))
             if events:
                 return self._innocent_helper(events[0])
         events = self.events_of(departure.seen)

@@ -168,7 +168,7 @@ class Session:
         single = any(meta.dtype == "float32" for meta in recording.meta.values())
         index = ValueIndex(recording.values, constant_factors(textbook.m, textbook.eta, textbook.Y.shape[0]),
                            SAME_SINGLE if single else SAME)
-        run = Run(recording)
+        run = Run(recording, Path(self.adapter).name if self.adapter else None)
         W_new, b_new = self.returned(probe, recording)
         follower = Follower(textbook, index, W_new, b_new, ByUse(run), 1e-3 if single else 1e-6)
         state = follower.follow()

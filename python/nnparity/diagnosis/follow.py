@@ -137,7 +137,7 @@ class Follower:
 
     def present(self, value: np.ndarray) -> Seen:
         """Where an n x m quantity (one column per sample) was seen."""
-        key = value.tobytes()
+        key = (value.tobytes(), value.shape)
         if key in self._presence:
             return self._presence[key]
         batch = tuple(self.index.find(value, parts=True))
@@ -150,7 +150,7 @@ class Follower:
                     hits = self.index.find(value[:, i], parts=True)
                     if hits:
                         samples.append((i, tuple(hits)))
-        coverage = 1.0 if batch else len(samples) / max(1, value.shape[-1])
+        coverage = 1.0 if batch else len(samples) / max(1, value.shape[-1] if value.ndim else 1)
         self._presence[key] = Seen(batch, tuple(samples), (), coverage)
         return self._presence[key]
 

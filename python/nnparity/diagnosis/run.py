@@ -21,8 +21,9 @@ class Run:
         What the candidate's process reported: nodes, frames, events in order of evaluation, values.
     """
 
-    def __init__(self, recording):
+    def __init__(self, recording, adapter: str | None = None):
         self.recording = recording
+        self.adapter = adapter
         self.nodes = recording.nodes
         self.frames = recording.frames
         self.values = recording.values
@@ -94,7 +95,8 @@ class Run:
     def computed(self, ref: int):
         """The innermost event that computed a value: neither a read nor the whole statement around a computation."""
         events = [event for event in self.by_ref.get(ref, ()) if self.node(event).kind not in READS]
-        return events[0] if events else None
+        own = [event for event in events if self.node(event).file != self.adapter]
+        return (own or events or [None])[0]
 
     def definition(self, read):
         """The assignment that gave a name its value when it was read; None for an argument or a global."""

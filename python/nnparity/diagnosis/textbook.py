@@ -7,6 +7,8 @@ values that the candidate really used, so that a second mistake is seen behind t
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -41,16 +43,18 @@ class Formula:
     value: np.ndarray
     right: bool = False
     omits: bool = False  # the value is a legitimate intermediate, used where more was due
-    parts: tuple[np.ndarray, ...] = ()  # wrong intermediate values that lead to it, innermost first
+    parts: tuple = ()  # wrong intermediate values that lead to it, innermost first
     declares: dict = field(default_factory=dict)  # the network options under which it would be right
 
 
 def quiet(function):
     """Departures are evaluated far from where they make sense; what overflows is simply not found."""
 
+    @functools.wraps(function)
     def silent(*args, **kwargs):
         with np.errstate(all="ignore"):
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            return iter(list(result)) if inspect.isgenerator(result) else result
 
     return silent
 
@@ -467,7 +471,8 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     collapsed = "bias-gradient-collapsed" if textbook.language == "R" else "np-scalar-sum"
     yield Formula(None, f"(1/m)·Σ {name}", d.mean(axis=1), right=True)
     if n > 1:
-        yield Formula(collapsed, f"Σ of all of {name}, one number for every unit", np.full(n, d.sum() / m))
+        yield Formula(collapsed, f"Σ of all of {name}, one number for every unit", np.full(n, d.sum() / m),
+                      parts=(d.sum() / m, *d.sum(axis=0)))
         yield Formula("bias-gradient-collapsed", f"{name} summed over the units (recycled)", np.resize(d.sum(axis=0), n))
     for sample, words in ((0, "first"), (m - 1, "last")):
         yield Formula("batch-lost", f"{name} of the {words} sample only", d[:, sample])
