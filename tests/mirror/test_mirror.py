@@ -102,7 +102,9 @@ KINDS = {"python only", "R only", "order", "arguments", "default", "own helpers"
 def differences() -> dict[tuple[str, str, str], dict[str, str]]:
     with Path(__file__).with_name("differences.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    return {(row["file"], row["name"], row["kind"]): row for row in rows}
+    table = {(row["file"], row["name"], row["kind"]): row for row in rows}
+    assert len(table) == len(rows), "one row for each difference"
+    return table
 
 
 used: set[tuple[str, str, str]] = set()
