@@ -18,15 +18,6 @@ import nnparity
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# floor 0, floor 1, floor 2
-FLOORS = {
-    0: ["arithmetic", "random", "checks"],
-    1: ["activations", "losses", "initializers", "optimizers", "network", "training", "datasets"],
-    2: ["trace", "compare", "rounding", "bounds"],
-}
-
-TWINS = [file for floor in FLOORS.values() for file in floor]
-
 Arguments = dict[str, str]  # name -> default, canonical; "" for none
 Functions = dict[str, Arguments]  # in order of definition
 
@@ -123,6 +114,14 @@ def deliberate(file: str, name: str, kind: str, python: str = "", r: str = "") -
     return True
 
 
+@cache
+def floors() -> dict[str, int]:
+    with Path(__file__).with_name("floors.csv").open(encoding="utf-8", newline="") as file:
+        return {row["module"].lstrip("_"): int(row["floor"]) for row in csv.DictReader(file)}
+
+
+TWINS = [m for m, floor in floors().items() if floor <= 2 and (m, "", "python only") not in differences()]
+
 # --- the comparison --------------------------------------------------------------------------------------------------
 
 
@@ -187,24 +186,26 @@ def namespace_calls(directive: str) -> list[list[str]]:
 
 @cache
 def python_private(file: str) -> set[str]:
-    path = ROOT / "python" / "nnparity" / f"{file}.py"
+    path = python_path(file)
     return set(re.findall(r"^def _(\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)) if path.is_file() else set()
 
 
+def python_path(file: str) -> Path:
+    folder = ROOT / "python" / "nnparity"
+    return folder / f"{file}.py" if (folder / f"{file}.py").is_file() else folder / f"_{file}.py"
+
+
 def twin_departures(file: str) -> list[str]:
-    path = ROOT / "python" / "nnparity" / f"{file}.py"
-    if not path.is_file() or file not in r_sources():
-        return [f"{path.name if not path.is_file() else f'R/{file}.R'} is missing"]
-    return departures(file, python_functions(path), r_sources()[file])
+    if file not in r_sources():
+        return [f"R/{file}.R is missing"]
+    return departures(file, python_functions(python_path(file)), r_sources()[file])
 
 
 def lone_files() -> list[str]:
-    """Return the files outside the twins that exist on both sides, or on one side without a reason."""
-    python = {path.stem.lstrip("_") for path in (ROOT / "python" / "nnparity").glob("*.py")} - {"init__"} - set(TWINS)
-    r = set(r_sources()) - set(TWINS)
-    found = [f"{f}.py and {f}.R belong to FLOORS" for f in python & r if not deliberate(f, "", "arguments")]
-    # Floors 3 to 5 are Python's: bridge, diagnosis, command line.
-    found += [f"{f}.R is alone" for f in r - python if not deliberate(f, "", "R only")]
+    """Return the files that exist on one side only, without a reason."""
+    below = {module for module, floor in floors().items() if floor <= 2}
+    found = [f"{f}.py is alone" for f in below - set(r_sources()) if not deliberate(f, "", "python only")]
+    found += [f"{f}.R is alone" for f in set(r_sources()) - below if not deliberate(f, "", "R only")]
     return sorted(found)
 
 
@@ -214,7 +215,7 @@ def test_twins(file):
     assert not found, "\n".join(["", *found])
 
 
-def test_every_other_r_file_has_its_reason():
+def test_every_lone_file_has_its_reason():
     assert lone_files() == []
 
 
