@@ -7,7 +7,7 @@ _CHECKOUT = _PACKAGE.parent.parent
 
 
 def in_checkout() -> bool:
-    """Tell whether this module lies in a checkout (``python/nnparity`` beside ``R/``) and not in an installed wheel."""
+    """Tell whether this module lies in a checkout (``python/nnparity`` beside ``R/``), not in an installed wheel."""
     return (_CHECKOUT / "R" / "nnparity.R").is_file() and (_CHECKOUT / "pyproject.toml").is_file()
 
 
@@ -37,5 +37,5 @@ def _own_folder(name: str) -> Path:
     # The wheel lays its copies out as the checkout does, one floor down in _r/.
     folder = (_CHECKOUT if in_checkout() else _PACKAGE / "_r") / name
     if not folder.is_dir():
-        raise FileNotFoundError(f"expected nnparity's own files in {folder}, which is no folder: install nnparity again")
+        raise FileNotFoundError(f"expected nnparity's own files in {folder}, found none: install nnparity again")
     return folder

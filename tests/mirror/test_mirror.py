@@ -187,7 +187,8 @@ def namespace_calls(directive: str) -> list[list[str]]:
 @cache
 def python_private(file: str) -> set[str]:
     path = python_path(file)
-    return set(re.findall(r"^def _(\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)) if path.is_file() else set()
+    source = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return set(re.findall(r"^def _(\w+)", source, flags=re.MULTILINE))
 
 
 def python_path(file: str) -> Path:

@@ -9,8 +9,9 @@ import nnparity
 
 
 def modules_loaded_by(statement: str) -> set[str]:
-    program = f"import sys; {statement}; print(*sorted(name.partition('.')[0] for name in sys.modules))"
-    return set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
+    program = f"import sys; {statement}; print(*(name.partition('.')[0] for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
 
 
 HEAVY = {"pandas", "rpy2", "click", "rich", "jinja2", "matplotlib", "pytest"}

@@ -39,7 +39,7 @@ def test_wheel_carries_the_r_twin_and_the_data(wheel, root):
     assert {f"nnparity/_r/R/{path.name}" for path in (root / "R").glob("*.R")} <= names
     assert {f"nnparity/_r/fixtures/data/{path.name}" for path in (root / "fixtures" / "data").iterdir()} <= names
     sources = (root / "python" / "nnparity").rglob("*")
-    carried = {str(path.relative_to(root / "python")) for path in sources if path.suffix in {".py", ".R", ".typed", ".j2"}}
+    carried = {str(p.relative_to(root / "python")) for p in sources if p.suffix in {".py", ".R", ".typed", ".j2"}}
     assert carried <= names
 
 
