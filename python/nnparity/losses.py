@@ -251,7 +251,8 @@ def check_domain(network: NetworkDefinition, A: Array) -> None:
     loss = LOSSES[network.loss]
     if np.isinf(loss.above):
         return
-    wrong = ~np.isnan(A) & ~((A > loss.above) & (A < loss.below))
+    outputs = A
+    wrong = (outputs <= loss.above) | (outputs >= loss.below)
     if wrong.any():
         sample, unit = np.argwhere(wrong.T)[0]
         limits = f"above {loss.above:g}" + ("" if np.isinf(loss.below) else f" and below {loss.below:g}")
