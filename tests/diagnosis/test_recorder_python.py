@@ -31,21 +31,29 @@ def record(folder, source, adapter=None, name="net.py", load=None, **options):
 
 def texts(recording, kind=None):
     """What was recorded, as (text, value), in order."""
-    return [(recording.nodes[e.node].text, recording.values[e.ref]) for e in recording.events
-            if kind is None or recording.nodes[e.node].kind == kind]
+    return [
+        (recording.nodes[e.node].text, recording.values[e.ref])
+        for e in recording.events
+        if kind is None or recording.nodes[e.node].kind == kind
+    ]
 
 
 def value_of(recording, text, occ=1, path="", kind=None):
-    return next(recording.values[e.ref] for e in recording.events
-                if recording.nodes[e.node].text == text and e.occ == occ and e.path == path
-                and (kind is None or recording.nodes[e.node].kind == kind))
+    return next(
+        recording.values[e.ref]
+        for e in recording.events
+        if recording.nodes[e.node].text == text
+        and e.occ == occ
+        and e.path == path
+        and (kind is None or recording.nodes[e.node].kind == kind)
+    )
 
 
 def node_of(recording, text, kind=None):
     return next(n for n in recording.nodes.values() if n.text == text and (kind is None or n.kind == kind))
 
 
-# Every snippet defines work(W, b, X, Y, eta), which returns an array or number; the recorded one must be the plain one, bit for bit.
+# Every snippet defines work(W, b, X, Y, eta); recorded, it must return what it returns unrecorded, bit for bit.
 STYLES = {
     "views": """
         def work(W, b, X, Y, eta):
@@ -231,7 +239,8 @@ STYLES = {
     "einsum": """
         def work(W, b, X, Y, eta):
             z = np.einsum('ij,jk->ik', W[0], X) + b[0][:, None]
-            return np.einsum('ik,jk->ij', np.maximum(0, z), X, optimize=True) + np.tensordot(z, X, axes=([1], [1])) + np.outer(b[0], X[:, 0])
+            p = np.einsum('ik,jk->ij', np.maximum(0, z), X, optimize=True)
+            return p + np.tensordot(z, X, axes=([1], [1])) + np.outer(b[0], X[:, 0])
         """,
     "control": """
         def work(W, b, X, Y, eta):
@@ -328,7 +337,8 @@ STYLES = {
             exec("def g(x):\\n    return x * 2", space)
             depth = work.__code__.co_argcount + len(work.__doc__) + len(inspect.signature(work).parameters)
             text = f"{k + 1:>{k}} {W[0].sum():.3f} {'a' if k else 'b'}"
-            return np.array([len(names), value, space["g"](4), depth, len(text), callable(globals().get("work"))], dtype=float)
+            found = callable(globals().get("work"))
+            return np.array([len(names), value, space["g"](4), depth, len(text), found], dtype=float)
         ''',
     "strings": '''
         TABLE = """1 2 3
@@ -438,18 +448,23 @@ STYLES = {
 @pytest.mark.parametrize("style", STYLES)
 def test_the_result_is_bit_for_bit_that_of_the_untouched_source(style, tmp_path):
     # step returns what work computes, twice, to have the shape of a result.
-    source = ("from __future__ import annotations\nimport numpy as np\n" + textwrap.dedent(STYLES[style])
-              + "\ndef step(W, b, X, Y, eta):\n    V = np.atleast_1d(np.asarray(work(W, b, X, Y, eta), dtype=float))\n    return [V], [V.ravel()]\n")
+    source = (
+        "from __future__ import annotations\nimport numpy as np\n"
+        + textwrap.dedent(STYLES[style])
+        + "\ndef step(W, b, X, Y, eta):\n    V = np.atleast_1d(np.asarray(work(W, b, X, Y, eta), dtype=float))\n"
+        + "    return [V], [V.ravel()]\n"
+    )
     if style == "pandas":
         pytest.importorskip("pandas")
     import random
     import sys
     import types
+
     module = types.ModuleType("plain_candidate")
     sys.modules["plain_candidate"] = module
     exec(compile(source, "plain", "exec", dont_inherit=True), module.__dict__)
     random.seed(1)
-    np.random.seed(1)
+    np.random.seed(1)  # noqa: NPY002 (what the child does)
     expected, _ = module.step([w.copy() for w in W], [v.copy() for v in B], X.copy(), Y.copy(), ETA)
     recording = record(tmp_path, source)
     assert recording.status == "ok", recording.error
@@ -491,7 +506,15 @@ def network(tmp_path_factory):
 
 def test_statements_carry_their_lines_text_and_function(network):
     node = node_of(network, "(w @ A[-1]\n             + v[:, None])".strip("()"))
-    assert (node.kind, node.op, node.target, node.fun, node.line, node.end_line, node.stmt) == ("assign", "+", "Z", "forward", 7, 8, node.id)
+    assert (node.kind, node.op, node.target, node.fun, node.line, node.end_line, node.stmt) == (
+        "assign",
+        "+",
+        "Z",
+        "forward",
+        7,
+        8,
+        node.id,
+    )
     assert node.code == "Z = (w @ A[-1]\n             + v[:, None])"
     assert [network.nodes[k].text for k in node.children] == ["w @ A[-1]", "v[:, None]"]
     product = node_of(network, "w @ A[-1]")
@@ -563,16 +586,19 @@ def test_an_injected_value_takes_the_place_of_the_computed_one(tmp_path):
         np.testing.assert_array_equal(three.W[1], np.ones((3, 6)))
 
 
-@pytest.mark.parametrize(("line", "path", "array", "expected"), [
-    ("V = [0.5, 1.5]", "", [1.0, 2.0], [1.0, 2.0]),
-    ("V = 2", "", [3.0], 3),
-    ("V = 2", "", [3.5], 3.5),
-    ("V = X[:2, :2] > 0", "", [1, 0, 0, 1], [[True, False], [False, True]]),
-    ("V = {'W': [np.zeros(2)], 'n': 1}['W'][0]", "", [1.0, 2.0], [1.0, 2.0]),
-    ("V = [[1.0, 2.0], [3.0, 4.0]]", "", [1, 2, 3, 4], [[1.0, 3.0], [2.0, 4.0]]),
-    ("V = (np.zeros(2), 5.0)", "[0]", [1.0, 2.0], [1.0, 2.0]),
-    ("V = np.float32(1) * np.ones(2, 'f4')", "", [1.5, 2.5], [1.5, 2.5]),
-])
+@pytest.mark.parametrize(
+    ("line", "path", "array", "expected"),
+    [
+        ("V = [0.5, 1.5]", "", [1.0, 2.0], [1.0, 2.0]),
+        ("V = 2", "", [3.0], 3),
+        ("V = 2", "", [3.5], 3.5),
+        ("V = X[:2, :2] > 0", "", [1, 0, 0, 1], [[True, False], [False, True]]),
+        ("V = {'W': [np.zeros(2)], 'n': 1}['W'][0]", "", [1.0, 2.0], [1.0, 2.0]),
+        ("V = [[1.0, 2.0], [3.0, 4.0]]", "", [1, 2, 3, 4], [[1.0, 3.0], [2.0, 4.0]]),
+        ("V = (np.zeros(2), 5.0)", "[0]", [1.0, 2.0], [1.0, 2.0]),
+        ("V = np.float32(1) * np.ones(2, 'f4')", "", [1.5, 2.5], [1.5, 2.5]),
+    ],
+)
 def test_injection_keeps_the_dress_of_the_value(tmp_path, line, path, array, expected):
     source = f"import numpy as np\ndef step(W, b, X, Y, eta):\n    {line}\n    print(repr(V))\n    return W, b\n"
     with rec.CandidateProcess() as process:
@@ -580,7 +606,9 @@ def test_injection_keeps_the_dress_of_the_value(tmp_path, line, path, array, exp
         node = next(n for n in loaded.nodes.values() if n.target == "V" and n.kind == "assign")
         recording = process.run(W, B, X, Y, ETA, inject=[(node.id, 1, path, np.array(array, dtype=float))])
     assert recording.refused == []
-    shown = recording.values[next(e.ref for e in recording.events if recording.nodes[e.node].text == "V" and e.path == path)]
+    shown = recording.values[
+        next(e.ref for e in recording.events if recording.nodes[e.node].text == "V" and e.path == path)
+    ]
     np.testing.assert_array_equal(shown, np.asarray(expected, dtype=float))
     kind = {"V = 2": "3" if expected == 3 else "3.5"}.get(line, "")
     assert kind in recording.stdout
@@ -594,11 +622,15 @@ def test_a_watched_expression_is_evaluated_where_its_node_is(tmp_path):
         recording = process.run(W, B, X, Y, ETA, watch=[(node.id, 2, "A[-1].T @ w.T + v"), (node.id, 0, "nothing")])
     (event,) = [e for e in recording.events if e.alt]
     assert event.alt == "A[-1].T @ w.T + v"
-    np.testing.assert_allclose(recording.values[event.ref].T, value_of(recording, "w @ A[-1]\n             + v[:, None]", occ=2))
+    np.testing.assert_allclose(
+        recording.values[event.ref].T, value_of(recording, "w @ A[-1]\n             + v[:, None]", occ=2)
+    )
 
 
 def test_objects_lists_and_dicts_show_their_leaves(tmp_path):
-    recording = record(tmp_path, """
+    recording = record(
+        tmp_path,
+        """
         import numpy as np
         class Layer:
             def __init__(self, W, b): self.W, self.b = W, [b]
@@ -607,16 +639,27 @@ def test_objects_lists_and_dicts_show_their_leaves(tmp_path):
             table = {'W1': W[0], 'more': {'b': b}, 2: (1.0, 'x')}
             plain = [[1, 2], [3, 4]]
             return [l.W for l in layers], [l.b[0] for l in layers]
-        """)
-    paths = {(recording.nodes[e.node].target, e.path) for e in recording.events if recording.nodes[e.node].kind == "assign"}
-    assert {("layers", "[1].W"), ("layers", "[0].b[0]"), ("table", "['W1']"), ("table", "['more']['b'][1]"), ("table", "[2][0]")} <= paths
+        """,
+    )
+    paths = {
+        (recording.nodes[e.node].target, e.path) for e in recording.events if recording.nodes[e.node].kind == "assign"
+    }
+    assert {
+        ("layers", "[1].W"),
+        ("layers", "[0].b[0]"),
+        ("table", "['W1']"),
+        ("table", "['more']['b'][1]"),
+        ("table", "[2][0]"),
+    } <= paths
     ref = next(e.ref for e in recording.events if recording.nodes[e.node].target == "plain")
     assert recording.meta[ref].container == "list"
     np.testing.assert_array_equal(recording.values[ref], [[1, 2], [3, 4]])
 
 
 def test_stores_into_parts_show_the_whole_array(tmp_path):
-    recording = record(tmp_path, """
+    recording = record(
+        tmp_path,
+        """
         import numpy as np
         class Net: pass
         def step(W, b, X, Y, eta):
@@ -632,7 +675,8 @@ def test_stores_into_parts_show_the_whole_array(tmp_path):
             net.W[0].fill(7)
             p, q = map(np.copy, (X, Y))
             return W, b
-        """)
+        """,
+    )
     after = {}
     for e in recording.events:
         if recording.nodes[e.node].kind == "after":
@@ -653,11 +697,15 @@ def test_the_arguments_are_seen_to_be_changed_in_place(tmp_path):
     assert record(tmp_path, "def step(W, b, X, Y, eta):\n    return [w + 1 for w in W], b").same is True
 
 
-# -- errors --------------------------------------------------------------------------------------------------------------------------------
+# -- errors ---
 
 
 def failure(tmp_path, body, **options):
-    recording = record(tmp_path, "import numpy as np\n\ndef step(W, b, X, Y, eta):\n" + textwrap.indent(textwrap.dedent(body), "    "), **options)
+    recording = record(
+        tmp_path,
+        "import numpy as np\n\ndef step(W, b, X, Y, eta):\n" + textwrap.indent(textwrap.dedent(body), "    "),
+        **options,
+    )
     assert recording.error is not None
     return recording
 
@@ -665,25 +713,34 @@ def failure(tmp_path, body, **options):
 def test_a_product_that_does_not_conform_shows_its_operands(tmp_path):
     recording = failure(tmp_path, "a = X\nz = (W[1] @\n     a) + 1\nreturn W, b")
     error = recording.error
-    assert (error.kind, error.line, error.end_line, error.call, error.file) == ("error", 5, 6, "W[1] @\n         a", "net.py")
+    assert (error.kind, error.line, error.end_line, error.call, error.file) == (
+        "error",
+        5,
+        6,
+        "W[1] @\n         a",
+        "net.py",
+    )
     assert error.code == "z = (W[1] @\n         a) + 1"
     assert [(o.text, recording.values[o.ref].shape) for o in error.operands] == [("W[1]", (3, 6)), ("a", (4, 7))]
     assert "matmul" in error.message
 
 
-@pytest.mark.parametrize(("body", "line", "call", "texts"), [
-    ("x = np.dot(W[0], Y)", 4, "np.dot(W[0], Y)", ["W[0]", "Y"]),
-    ("x = X.dot(Y)", 4, "X.dot(Y)", ["X", "Y"]),
-    ("W[0] -= X", 4, "W[0] -= X", ["W[0]", "X"]),
-    ("W[0][1, :] = X", 4, "W[0][1, :] = X", ["W[0]", "X"]),
-    ("x = [np.dot(w, X) for w in W]", 4, "np.dot(w, X)", ["w", "X"]),
-    ("x = W[5]", 4, "W[5]", ["W", "5"]),
-    ("f = lambda u: u + Y\nf(X)", 4, "u + Y", ["u", "Y"]),
-    ("raise ValueError('no')", 4, None, []),
-    ("assert X is None", 4, None, None),
-    ("x = undefined + 1", 4, "undefined", []),
-    ("x = max(1, np.ones(2), key=lambda v: nothing)", 4, "nothing", []),
-])
+@pytest.mark.parametrize(
+    ("body", "line", "call", "texts"),
+    [
+        ("x = np.dot(W[0], Y)", 4, "np.dot(W[0], Y)", ["W[0]", "Y"]),
+        ("x = X.dot(Y)", 4, "X.dot(Y)", ["X", "Y"]),
+        ("W[0] -= X", 4, "W[0] -= X", ["W[0]", "X"]),
+        ("W[0][1, :] = X", 4, "W[0][1, :] = X", ["W[0]", "X"]),
+        ("x = [np.dot(w, X) for w in W]", 4, "np.dot(w, X)", ["w", "X"]),
+        ("x = W[5]", 4, "W[5]", ["W", "5"]),
+        ("f = lambda u: u + Y\nf(X)", 4, "u + Y", ["u", "Y"]),
+        ("raise ValueError('no')", 4, None, []),
+        ("assert X is None", 4, None, None),
+        ("x = undefined + 1", 4, "undefined", []),
+        ("x = max(1, np.ones(2), key=lambda v: nothing)", 4, "nothing", []),
+    ],
+)
 def test_errors_name_the_expression(tmp_path, body, line, call, texts):
     error = failure(tmp_path, body + "\nreturn W, b").error
     assert error.line == line
@@ -700,29 +757,38 @@ def test_quitting_inside_step_is_a_quit_with_its_line(tmp_path):
         assert error.line in (5, 6)
 
 
-# -- loading -------------------------------------------------------------------------------------------------------------------------------
+# -- loading ---
 
 
 def test_modules_beside_the_candidate_are_recorded_under_their_own_names(tmp_path):
-    write(tmp_path, "import numpy as np\nfrom .acts import sigmoid\ndef forward(w, a):\n    return sigmoid(w @ a)\n", "parts/layers.py")
+    write(
+        tmp_path,
+        "import numpy as np\nfrom .acts import sigmoid\ndef forward(w, a):\n    return sigmoid(w @ a)\n",
+        "parts/layers.py",
+    )
     write(tmp_path, "import numpy as np\ndef sigmoid(z):\n    return 1 / (1 + np.exp(-z))\n", "parts/acts.py")
     write(tmp_path, "", "parts/__init__.py")
     write(tmp_path, "ETA = 3.0\ndef scale(x):\n    return x * ETA\n", "helper.py")
-    recording = record(tmp_path, """
+    recording = record(
+        tmp_path,
+        """
         import helper
         from parts.layers import forward
         from .helper import scale
         def step(W, b, X, Y, eta):
             a = forward(W[0], X)
             return [helper.scale(w) for w in W], b
-        """)
+        """,
+    )
     assert recording.status == "ok", recording.error
     files = {recording.nodes[e.node].file for e in recording.events}
     assert files == {"net.py", "parts/layers.py", "parts/acts.py", "helper.py"}
 
 
 def test_functions_only_takes_definitions_and_not_actions(tmp_path):
-    recording = record(tmp_path, """
+    recording = record(
+        tmp_path,
+        """
         import numpy as np
         import tensorflow as tf
         import tensorflow.keras.layers
@@ -753,7 +819,9 @@ def test_functions_only_takes_definitions_and_not_actions(tmp_path):
         def step(W, b, X, Y, eta):
             assert DEEP and isinstance(net, Net)
             return [g(w) - LR * ACT['tanh'][1](xp.zeros(1)) for w in W], b
-        """, adapter="# functions_only: true\n")
+        """,
+        adapter="# functions_only: true\n",
+    )
     assert recording.status == "ok", recording.error
     np.testing.assert_array_equal(recording.W[0], W[0] + 1 - 0.5)
 
@@ -772,13 +840,17 @@ def test_candidate_lines_run_parts_of_a_script_recorded(tmp_path):
                     w -= 0.1 * (a - y) @ x.T
         print(w)
         """
-    recording = record(tmp_path, source, adapter="""\
+    recording = record(
+        tmp_path,
+        source,
+        adapter="""\
         # functions_only: true
         def step(W, b, X, Y, eta):
             env = {'w': W[0].copy(), 'x': X, 'y': 0, 'i': 0}
             candidate_lines(8, 11, env)
             return [env['w'], W[1]], b
-        """)
+        """,
+    )
     assert recording.status == "ok", recording.error
     np.testing.assert_array_equal(recording.W[0], W[0] - 0.1 * np.tanh(W[0] @ X) @ X.T)
     node = node_of(recording, "w @ x")
@@ -787,10 +859,23 @@ def test_candidate_lines_run_parts_of_a_script_recorded(tmp_path):
 
 
 def test_notebooks_run_cell_by_cell(tmp_path):
-    cells = [("markdown", "# title"), ("code", "%matplotlib inline\n!ls\nfiles = !ls\nimport numpy as np"), ("code", "%%bash\nrm -rf everything"),
-             ("code", "%%time\ndef forward(w, x):\n    z = w @ x\n    return np.tanh(z)"),
-             ("code", ["def step(W, b, X, Y, eta):\n", "    a = forward(W[0], X)\n", "    k = (7\n", "% 4)\n", "    return [w * k for w in W], b\n"]),
-             ("code", "display(np.zeros(2))\nget_ipython().run_line_magic('time', '')\nprint?")]
+    cells = [
+        ("markdown", "# title"),
+        ("code", "%matplotlib inline\n!ls\nfiles = !ls\nimport numpy as np"),
+        ("code", "%%bash\nrm -rf everything"),
+        ("code", "%%time\ndef forward(w, x):\n    z = w @ x\n    return np.tanh(z)"),
+        (
+            "code",
+            [
+                "def step(W, b, X, Y, eta):\n",
+                "    a = forward(W[0], X)\n",
+                "    k = (7\n",
+                "% 4)\n",
+                "    return [w * k for w in W], b\n",
+            ],
+        ),
+        ("code", "display(np.zeros(2))\nget_ipython().run_line_magic('time', '')\nprint?"),
+    ]
     notebook = {"cells": [{"cell_type": kind, "source": text} for kind, text in cells], "nbformat": 4}
     recording = record(tmp_path, json.dumps(notebook), name="net.ipynb")
     assert recording.status == "ok", recording.error
@@ -800,7 +885,9 @@ def test_notebooks_run_cell_by_cell(tmp_path):
 
 
 def test_twenty_thousand_events_are_fast(tmp_path):
-    recording = record(tmp_path, """
+    recording = record(
+        tmp_path,
+        """
         import numpy as np
         def step(W, b, X, Y, eta):
             w = W[0].copy()
@@ -808,6 +895,7 @@ def test_twenty_thousand_events_are_fast(tmp_path):
                 for j in range(2):
                     w[j] = w[j] - eta * X[:, t % 7]
             return [w, W[1]], b
-        """)
+        """,
+    )
     assert len(recording.events) > 20_000
     assert recording.seconds < 3

@@ -45,30 +45,41 @@ def refusal(folder, source, name="net.py", timeout=20, **options):
 
 
 def body(*lines):
-    return "import os, sys, time, signal\nimport numpy as np\ndef step(W, b, X, Y, eta):\n" + "".join(f"    {line}\n" for line in lines) + "    return W, b\n"
+    return (
+        "import os, sys, time, signal\nimport numpy as np\ndef step(W, b, X, Y, eta):\n"
+        + "".join(f"    {line}\n" for line in lines)
+        + "    return W, b\n"
+    )
 
 
-# -- when there is no step -----------------------------------------------------------------------------------------------------------------
+# -- when there is no step ---
 
 
 def test_failures_are_bad_input():
     assert issubclass(failures.CandidateFailure, InputError)
 
 
-@pytest.mark.parametrize(("source", "kind", "words", "line"), [
-    ("x = (1,\ny = 2\n", failures.ParseFailure, "'(' was never closed", 1),
-    ("print 'x'\n", failures.ParseFailure, "Python 2", 1),
-    ("x = 1\nimport surely_absent_package\n", failures.MissingPackage, "surely_absent_package", 2),
-    ("x = 1\n\n1 / 0\n", failures.LoadFailure, "division by zero", 3),
-    ("def f():\n    return open('absent.csv')\nf()\n", failures.LoadFailure, "absent.csv", 2),
-    ("import sys\nsys.exit()\n", failures.LoadQuit, "functions_only", 2),
-    ("import os\n\nos._exit(1)\n", failures.LoadQuit, "functions_only", 3),
-    ("import os, signal\n\nos.kill(os.getpid(), signal.SIGSEGV)\n", failures.LoadCrash, "SIGSEGV", 3),
-    ("x = input('rate? ')\n", failures.LoadFailure, "asks for input", 1),
-    ("def f(a, b): pass\nclass Net:\n    def __init__(self, sizes): pass\n    def train(self, x): pass\n", failures.NoStep,
-     "f(a, b), Net(sizes), Net.train(x)", None),
-    ("step = 5\n", failures.NoStep, "none", None),
-])
+@pytest.mark.parametrize(
+    ("source", "kind", "words", "line"),
+    [
+        ("x = (1,\ny = 2\n", failures.ParseFailure, "'(' was never closed", 1),
+        ("print 'x'\n", failures.ParseFailure, "Python 2", 1),
+        ("x = 1\nimport surely_absent_package\n", failures.MissingPackage, "surely_absent_package", 2),
+        ("x = 1\n\n1 / 0\n", failures.LoadFailure, "division by zero", 3),
+        ("def f():\n    return open('absent.csv')\nf()\n", failures.LoadFailure, "absent.csv", 2),
+        ("import sys\nsys.exit()\n", failures.LoadQuit, "functions_only", 2),
+        ("import os\n\nos._exit(1)\n", failures.LoadQuit, "functions_only", 3),
+        ("import os, signal\n\nos.kill(os.getpid(), signal.SIGSEGV)\n", failures.LoadCrash, "SIGSEGV", 3),
+        ("x = input('rate? ')\n", failures.LoadFailure, "asks for input", 1),
+        (
+            "def f(a, b): pass\nclass Net:\n    def __init__(self, sizes): pass\n    def train(self, x): pass\n",
+            failures.NoStep,
+            "f(a, b), Net(sizes), Net.train(x)",
+            None,
+        ),
+        ("step = 5\n", failures.NoStep, "none", None),
+    ],
+)
 def test_each_failure_says_whose_fault_it_is(tmp_path, source, kind, words, line):
     failure = refusal(tmp_path, source)
     assert type(failure) is kind
@@ -79,7 +90,14 @@ def test_each_failure_says_whose_fault_it_is(tmp_path, source, kind, words, line
         assert f"line {line}" in str(failure)
 
 
-@pytest.mark.parametrize("source", ["while True: pass\n", "import time\ntime.sleep(100)\n", "while True:\n    try:\n        print('x' * 1000)\n    except BaseException: pass\n"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "while True: pass\n",
+        "import time\ntime.sleep(100)\n",
+        "while True:\n    try:\n        print('x' * 1000)\n    except BaseException: pass\n",
+    ],
+)
 def test_a_candidate_that_never_finishes_loading(tmp_path, source):
     started = time.monotonic()
     failure = refusal(tmp_path, source, timeout=1)
@@ -122,7 +140,12 @@ def test_without_rscript_an_r_candidate_says_so(tmp_path, monkeypatch):
 
 def test_the_header_of_an_adapter_is_read(tmp_path):
     write(tmp_path, "import sys, types\nsys.modules['cupy'] = types.SimpleNamespace(LIMIT=3)\n", "stand_in.py")
-    adapter = write(tmp_path, "# An adapter.\n\n# functions_only: true\n# before: stand_in.py\n# no_bias: 1,2\nk = 1\n# functions_only: false\n", "adapter.py")
+    adapter = write(
+        tmp_path,
+        "# An adapter.\n\n# functions_only: true\n# before: stand_in.py\n# no_bias: 1,2\nk = 1\n"
+        "# functions_only: false\n",
+        "adapter.py",
+    )
     header = rec.read_header(adapter)
     assert (header.functions_only, header.no_bias) == (True, (1, 2))
     with rec.CandidateProcess() as process:
@@ -139,22 +162,25 @@ def test_an_adapter_is_named_when_the_fault_is_its_own(tmp_path):
     assert "functions_only" not in str(failure)
 
 
-# -- once there is a step ------------------------------------------------------------------------------------------------------------------
+# -- once there is a step ---
 
 
-@pytest.mark.parametrize(("line", "status", "words"), [
-    ("os.kill(os.getpid(), signal.SIGSEGV)", "crash", "SIGSEGV"),
-    ("os.abort()", "crash", "SIGABRT"),
-    ("while True: pass", "timeout", ""),
-    ("while True: print('x' * 10000)", "timeout", ""),
-    ("time.sleep(100)", "timeout", ""),
-    ("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]); time.sleep(100)", "timeout", ""),
-    ("sys.exit('bye')", "quit", "bye"),
-    ("os._exit(3)", "quit", "3"),
-    ("os.execv('/bin/true', ['true'])", "quit", ""),
-    ("exec('x = 1 / 0')", "error", "division by zero"),
-    ("x = bytearray(100 * 2**30)", "error", "MemoryError"),
-])
+@pytest.mark.parametrize(
+    ("line", "status", "words"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "crash", "SIGSEGV"),
+        ("os.abort()", "crash", "SIGABRT"),
+        ("while True: pass", "timeout", ""),
+        ("while True: print('x' * 10000)", "timeout", ""),
+        ("time.sleep(100)", "timeout", ""),
+        ("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]); time.sleep(100)", "timeout", ""),
+        ("sys.exit('bye')", "quit", "bye"),
+        ("os._exit(3)", "quit", "3"),
+        ("os.execv('/bin/true', ['true'])", "quit", ""),
+        ("exec('x = 1 / 0')", "error", "division by zero"),
+        ("x = bytearray(100 * 2**30)", "error", "MemoryError"),
+    ],
+)
 def test_inside_step_everything_is_reported_with_its_line(tmp_path, line, status, words):
     with rec.CandidateProcess(timeout=1) as process:
         process.load(write(tmp_path, body("x = 1", line)))
@@ -178,7 +204,9 @@ def test_the_working_directory_and_globals_may_be_spoilt(tmp_path):
     recording = run(tmp_path, body("os.chdir('/')", "globals().clear()", "return [w + 1 for w in W], b"))
     assert recording.status == "ok", recording.error
     np.testing.assert_array_equal(recording.W[0], W[0] + 1)
-    recording = run(tmp_path, "import builtins, json, numpy as np\nnp.savetxt = json.dumps = open = print = list = None\n" + RIGHT)
+    recording = run(
+        tmp_path, "import builtins, json, numpy as np\nnp.savetxt = json.dumps = open = print = list = None\n" + RIGHT
+    )
     assert recording.status == "ok", recording.error
 
 
@@ -186,9 +214,17 @@ def test_standard_streams_may_be_closed(tmp_path):
     assert run(tmp_path, body("sys.stdout.close(); sys.stderr = None; os.close(1); os.close(2)")).status == "ok"
 
 
-@pytest.mark.parametrize(("result", "words"), [
-    ("None", "without return"), ("W", "W, b"), ("5", "int"), ("(1, b)", "int as W"), ("(['a'], b)", "W[0]"), ("(W, b, 0.3)", "of 3"),
-])
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ("None", "without return"),
+        ("W", "W, b"),
+        ("5", "int"),
+        ("(1, b)", "int as W"),
+        ("(['a'], b)", "W[0]"),
+        ("(W, b, 0.3)", "of 3"),
+    ],
+)
 def test_a_result_of_another_kind_is_named(tmp_path, result, words):
     recording = run(tmp_path, f"def step(W, b, X, Y, eta):\n    W = W + [W[0]]\n    return {result}\n")
     assert recording.status == "bad_result"
@@ -196,14 +232,18 @@ def test_a_result_of_another_kind_is_named(tmp_path, result, words):
 
 
 def test_results_keep_their_own_shapes(tmp_path):
-    recording = run(tmp_path, "def step(W, b, X, Y, eta):\n    return {'W': [w.T for w in W], 'b': [v.reshape(-1, 1) for v in b]}\n")
+    recording = run(
+        tmp_path, "def step(W, b, X, Y, eta):\n    return {'W': [w.T for w in W], 'b': [v.reshape(-1, 1) for v in b]}\n"
+    )
     assert [w.shape for w in recording.W] == [(4, 6), (6, 3)]
     assert [v.shape for v in recording.b] == [(6, 1), (3, 1)]
     np.testing.assert_array_equal(recording.W[0], W[0].T)
 
 
 def test_runs_do_not_see_each_other_unless_rehearsed(tmp_path):
-    source = "calls = 0\ndef step(W, b, X, Y, eta):\n    global calls\n    calls += 1\n    W[0] += calls\n    return W, b\n"
+    source = (
+        "calls = 0\ndef step(W, b, X, Y, eta):\n    global calls\n    calls += 1\n    W[0] += calls\n    return W, b\n"
+    )
     with rec.CandidateProcess() as process:
         process.load(write(tmp_path, source))
         for _ in range(2):
@@ -212,14 +252,19 @@ def test_runs_do_not_see_each_other_unless_rehearsed(tmp_path):
 
 
 def test_the_seed_fixes_what_is_drawn(tmp_path):
-    source = "import random, numpy as np\ndef step(W, b, X, Y, eta):\n    return [w * np.random.rand() + random.random() for w in W], b\n"
+    source = (
+        "import random, numpy as np\ndef step(W, b, X, Y, eta):\n"
+        "    return [w * np.random.rand() + random.random() for w in W], b\n"
+    )
     with rec.CandidateProcess() as process:
         process.load(write(tmp_path, source))
         one, two = process.run_twice(W, B, X, Y, 0.5, seed=1), process.run(W, B, X, Y, 0.5, seed=2)
     assert not np.array_equal(one.W[0], two.W[0])
 
 
-@pytest.mark.parametrize("draw", ["np.random.default_rng().random()", "time.perf_counter()", "float.fromhex(os.urandom(3).hex())"])
+@pytest.mark.parametrize(
+    "draw", ["np.random.default_rng().random()", "time.perf_counter()", "float.fromhex(os.urandom(3).hex())"]
+)
 def test_a_candidate_that_differs_from_itself_is_called_nondeterministic(tmp_path, draw):
     with rec.CandidateProcess() as process:
         process.load(write(tmp_path, body(f"W[0] += {draw}")))
@@ -246,7 +291,7 @@ def test_warnings_and_prints_are_kept_for_whoever_asks(tmp_path):
     assert "there" in recording.stdout
 
 
-# -- nothing left behind -------------------------------------------------------------------------------------------------------------------
+# -- nothing left behind ---
 
 
 def test_nothing_is_left_in_the_candidates_folder(tmp_path):
@@ -299,7 +344,7 @@ def test_grandchildren_end_with_the_candidate(tmp_path):
     assert not marker.exists()
 
 
-# -- R, through the same door --------------------------------------------------------------------------------------------------------------
+# -- R, through the same door ---
 
 
 @needs_r
@@ -315,14 +360,17 @@ def test_an_r_candidate_is_recorded_through_the_same_door(tmp_path):
 
 
 @needs_r
-@pytest.mark.parametrize(("source", "kind", "words"), [
-    ("x <- (1\ny <- 2\n", failures.ParseFailure, "net.R"),
-    ("library(surelyAbsentPackage)\n", failures.MissingPackage, "surelyAbsentPackage"),
-    ("x <- 1\nstop('no data')\n", failures.LoadFailure, "no data"),
-    ("x <- 1\nquit()\n", failures.LoadQuit, "functions_only"),
-    ("f <- function(a, b) a\n", failures.NoStep, "f(a, b)"),
-    ("repeat {}\n", failures.LoadTimeout, "functions_only"),
-])
+@pytest.mark.parametrize(
+    ("source", "kind", "words"),
+    [
+        ("x <- (1\ny <- 2\n", failures.ParseFailure, "net.R"),
+        ("library(surelyAbsentPackage)\n", failures.MissingPackage, "surelyAbsentPackage"),
+        ("x <- 1\nstop('no data')\n", failures.LoadFailure, "no data"),
+        ("x <- 1\nquit()\n", failures.LoadQuit, "functions_only"),
+        ("f <- function(a, b) a\n", failures.NoStep, "f(a, b)"),
+        ("repeat {}\n", failures.LoadTimeout, "functions_only"),
+    ],
+)
 def test_r_candidates_without_a_step(tmp_path, source, kind, words):
     failure = refusal(tmp_path, source, "net.R", timeout=3)
     assert type(failure) is kind, failure
@@ -330,12 +378,22 @@ def test_r_candidates_without_a_step(tmp_path, source, kind, words):
 
 
 @needs_r
-@pytest.mark.parametrize(("line", "status"), [
-    ("quit('no')", "quit"), ("repeat {}", "timeout"), ("stop('no')", "error"), ("tools::pskill(Sys.getpid(), 11)", "crash"),
-    ("rm(list = ls(globalenv()), envir = globalenv())", "ok"), ("setwd('/')", "ok"), ("W <- NULL", "bad_result"),
-])
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("quit('no')", "quit"),
+        ("repeat {}", "timeout"),
+        ("stop('no')", "error"),
+        ("tools::pskill(Sys.getpid(), 11)", "crash"),
+        ("rm(list = ls(globalenv()), envir = globalenv())", "ok"),
+        ("setwd('/')", "ok"),
+        ("W <- NULL", "bad_result"),
+    ],
+)
 def test_r_candidates_that_stop_inside_step(tmp_path, line, status):
-    source = f"step <- function(W, b, X, Y, eta) {{\n  x <- 1\n  {line}\n  if (is.null(W)) 5 else list(W = W, b = b)\n}}\n"
+    source = (
+        f"step <- function(W, b, X, Y, eta) {{\n  x <- 1\n  {line}\n  if (is.null(W)) 5 else list(W = W, b = b)\n}}\n"
+    )
     with rec.CandidateProcess(timeout=2) as process:
         process.load(write(tmp_path, source, "net.R"))
         recording = process.run(W, B, X, Y, 0.5)

@@ -1,4 +1,7 @@
-"""When no `step` is obtained there is nothing to diagnose: each way of failing says whose fault it is and what to do."""
+"""When no `step` is obtained there is nothing to diagnose: each failure says whose fault it is and what to do."""
+
+import re
+from typing import Any
 
 from nnparity.checks import InputError
 
@@ -12,8 +15,14 @@ class CandidateFailure(InputError):
     code : the statement at that place, or None
     """
 
-    def __init__(self, sentence: str, file: str | None = None, line: int | None = None, cell: int | None = None,
-                 code: str | None = None) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        file: str | None = None,
+        line: int | None = None,
+        cell: int | None = None,
+        code: str | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.file, self.line, self.cell, self.code = file, line, cell, code
 
@@ -72,3 +81,63 @@ class Nondeterministic(CandidateFailure):
 
 class RecorderTrouble(RuntimeError):
     """nnparity's own recorder failed: not the candidate's fault."""
+
+
+def load_failure(report: dict[str, Any], loaded: Any, file: str | None, timeout: float) -> CandidateFailure:
+    """Return the exception for a candidate that gave no step: `report` is the child's, `loaded` what is known of it."""
+    status, message, line, cell = (
+        report["status"],
+        (report.get("message") or "").strip(),
+        report.get("line"),
+        report.get("cell"),
+    )
+    name = file or loaded.candidate.name
+    place = name + (f", cell {cell}" if cell else "") + (f", line {line}" if line else "")
+    where: dict[str, Any] = {"file": file, "line": line, "cell": cell, "code": report.get("code")}
+    is_adapter = loaded.adapter is not None and name == loaded.adapter.name
+    remedy = (
+        ""
+        if is_adapter
+        else " If only its functions are needed, load it with --functions-only (or put '# functions_only: true' at the "
+        "top of the adapter)."
+    )
+    if status == "no_step":
+        names = ", ".join(f"{f.name}({', '.join(f.args)})" for f in loaded.functions[:12]) or "none"
+        more = f" and {len(loaded.functions) - 12} more" if len(loaded.functions) > 12 else ""
+        return NoStep(
+            f"{loaded.candidate.name} defines no step(W, b, X, Y, eta): write an adapter that does and pass it with "
+            f"--adapter (nnparity adapter {loaded.candidate.name} writes a first one). Functions found: {names}{more}.",
+            **where,
+        )
+    if status == "parse_error":
+        return ParseFailure(
+            f"{place}: {message or 'this is not valid ' + loaded.language}.".replace("..", "."), **where
+        )
+    if status == "quit":
+        return LoadQuit(f"{place} leaves {loaded.language} while it is loaded ({message or 'quit'}).{remedy}", **where)
+    if status == "timeout":
+        return LoadTimeout(
+            f"{place} is still running after {timeout:g} seconds of loading: it acts (trains, asks, waits) on its own."
+            f"{remedy} A longer limit is --timeout SECONDS.",
+            **where,
+        )
+    if status == "crash":
+        return LoadCrash(
+            f"{place}: {loaded.language} itself crashed while the file was loaded ({message}).{remedy}", **where
+        )
+    package = _missing_package(message)
+    if package:
+        return MissingPackage(
+            f"{place} needs {package}, which is not installed: install it, or name a stand-in with '# before: FILE' in "
+            f"the adapter.{remedy}",
+            **where,
+        )
+    return LoadFailure(f"{place} stops while it is loaded: {message.rstrip('.')}.{remedy}", **where)
+
+
+def _missing_package(message: str) -> str | None:
+    for pattern in (r"No module named ['\"]([\w.]+)['\"]", r"there is no package called [‘'\"“]?([\w.]+)"):
+        found = re.search(pattern, message)
+        if found:
+            return found[1]
+    return None

@@ -1,7 +1,7 @@
 """The child that runs a candidate in Python: `python recorder_python.py DIR` answers the requests it finds in DIR.
 
-It needs nothing of nnparity but the recorder_python_*.py beside it, which it loads under names of its own, so that no module of
-the candidate can stand in their way. The candidate is loaded once; each run is a fork of the state after loading.
+It needs nothing of nnparity but the recorder_python_*.py beside it, which it loads under names of its own, so that no
+module of the candidate can stand in their way. The candidate is loaded once; each run is a fork of the loaded state.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ class Printed(io.TextIOBase):
     def write(self, text):
         """Keep a text while there is room."""
         if self.length < OUTPUT_KEPT:
-            self.kept.append(text[:OUTPUT_KEPT - self.length])
+            self.kept.append(text[: OUTPUT_KEPT - self.length])
         self.length += len(text)
         return len(text)
 
@@ -89,7 +89,7 @@ class Request:
     def array(self, kind, rows, columns, offset):
         """Return an array of the request, by row in memory as the candidate would make it."""
         rows, columns, offset = int(rows), int(columns), int(offset)
-        numbers = self.numbers[offset:offset + rows * columns]
+        numbers = self.numbers[offset : offset + rows * columns]
         return numbers.copy() if kind == "vector" else np.ascontiguousarray(numbers.reshape((rows, columns), order="F"))
 
 
@@ -169,7 +169,7 @@ class Child:
             pass
         os.rename(stem + ".tmp", stem + ".done")
 
-    # -- loading -----------------------------------------------------------------------------------------------------------------------
+    # -- loading ---
 
     def load(self, request):
         """Load a candidate; return the response."""
@@ -178,14 +178,23 @@ class Child:
         self.loader = loader_of.Loader(source.Instrument, self.book, folder, request.one("functions_only") == "1")
         report = {"t": "loaded", "status": "ok", "message": ""}
         with printed() as output:
-            trouble = self.attempt(request, lambda: self.loader.load(
-                request.one("candidate"), [line[0] for line in request.all("before")], request.one("prelude"), request.one("adapter")))
+            trouble = self.attempt(
+                request,
+                lambda: self.loader.load(
+                    request.one("candidate"),
+                    [line[0] for line in request.all("before")],
+                    request.one("prelude"),
+                    request.one("adapter"),
+                ),
+            )
         self.namespace = self.loader.module.__dict__
         if trouble is not None:
             report.update(self.describe(trouble, None), status=load_status(trouble))
             report.pop("operands", None)
             if isinstance(trouble, loader_of.Unparsable):
-                report.update(file=trouble.file, cell=trouble.cell, line=trouble.line, code=trouble.code, message=str(trouble))
+                report.update(
+                    file=trouble.file, cell=trouble.cell, line=trouble.line, code=trouble.code, message=str(trouble)
+                )
         elif not callable(self.namespace.get("step")):
             report["status"] = "no_step"
         report.update(functions=self.loader.functions(), files=list(self.loader.pieces))
@@ -204,7 +213,7 @@ class Child:
             self.memory.active = False
         return None
 
-    # -- running -----------------------------------------------------------------------------------------------------------------------
+    # -- running ---
 
     def run(self, request):
         """Call step once; return the response."""
@@ -213,10 +222,17 @@ class Child:
         depth = sum(name[0] == "W" for name in arrays)
         given = {word: [arrays[f"{word}{i}"] for i in range(1, depth + 1)] for word in "Wb"}
         arguments = [given["W"], given["b"], arrays["X"], arrays["Y"], float(request.one("eta"))]
-        copies = [[array.copy() for array in arguments[0]], [array.copy() for array in arguments[1]], arguments[2].copy(), arguments[3].copy()]
+        copies = [
+            [array.copy() for array in arguments[0]],
+            [array.copy() for array in arguments[1]],
+            arguments[2].copy(),
+            arguments[3].copy(),
+        ]
         memory.start(int(request.one("max_events", "200000")), int(request.one("max_bytes", str(2**28))))
         for node, occ, path, rows, columns, offset in request.all("inject"):
-            memory.injections.setdefault(int(node), []).append((int(occ), path, request.array("vector", int(rows) * int(columns), 1, offset)))
+            memory.injections.setdefault(int(node), []).append(
+                (int(occ), path, request.array("vector", int(rows) * int(columns), 1, offset))
+            )
         for node, occ, text in request.all("watch"):
             memory.watches.setdefault(int(node), []).append((int(occ), text))
         if not recording and not memory.injections:
@@ -225,11 +241,13 @@ class Child:
 
         def call():
             for _ in range(int(request.one("rehearse", "0"))):
-                self.namespace["step"](*[[array.copy() for array in part] if isinstance(part, list) else part.copy() for part in copies],
-                                       arguments[4])
+                self.namespace["step"](
+                    *[[array.copy() for array in part] if isinstance(part, list) else part.copy() for part in copies],
+                    arguments[4],
+                )
             seed = int(request.one("seed", "1"))
             random.seed(seed)
-            np.random.seed(seed % 2**32)
+            np.random.seed(seed % 2**32)  # noqa: NPY002 (the stream a candidate draws from)
             memory.recording = recording
             memory.active = recording or bool(memory.injections)
             result.append(self.namespace["step"](*arguments))
@@ -244,19 +262,35 @@ class Child:
         flat = [*arguments[0], *arguments[1], arguments[2], arguments[3]]
         same = (len(arguments[0]), len(arguments[1])) == (depth, depth) and all(
             isinstance(now, np.ndarray) and now.shape == was.shape and now.tobytes() == was.tobytes()
-            for now, was in zip(flat, [*copies[0], *copies[1], copies[2], copies[3]], strict=True))
+            for now, was in zip(flat, [*copies[0], *copies[1], copies[2], copies[3]], strict=True)
+        )
         numbers, values = self.values()
-        items = [*self.book.unsent(), *self.frames(), *values, *events(memory.events),
-                 *({"t": "inject_refused", **entry} for entry in memory.refused),
-                 *([{"t": "truncated"}] if memory.truncated else []),
-                 {"t": "stdout", "text": output.text()}, {"t": "state", "same": same}, end]
+        items = [
+            *self.book.unsent(),
+            *self.frames(),
+            *values,
+            *events(memory.events),
+            *({"t": "inject_refused", **entry} for entry in memory.refused),
+            *([{"t": "truncated"}] if memory.truncated else []),
+            {"t": "stdout", "text": output.text()},
+            {"t": "state", "same": same},
+            end,
+        ]
         return items, numbers
 
     def frames(self):
         """Return the frames as items."""
         for number, parent, function, node in self.memory.frames:
             name, file, _, line = self.book.functions[function]
-            yield {"t": "frame", "id": number, "parent": parent, "fun": name, "file": file, "line": line, "call_node": node}
+            yield {
+                "t": "frame",
+                "id": number,
+                "parent": parent,
+                "fun": name,
+                "file": file,
+                "line": line,
+                "call_node": node,
+            }
 
     def values(self):
         """Return the numbers of all values by column, and their items."""
@@ -265,16 +299,24 @@ class Child:
             numbers = raw if dtype == "=f8" else np.frombuffer(raw, dtype=dtype).astype("<f8").tobytes()
             dtype = np.dtype(dtype)
             class_ = {"bool": "logical", "int": "integer"}.get(kind) or memory_of.CLASSES[dtype.kind]
-            items.append(f'{{"t":"value","ref":{ref},"dim":[{",".join(map(str, shape))}],"n":{len(numbers) // 8},"offset":{offset},'
-                         f'"class":"{class_}","dtype":"{kind or dtype.name}","container":"{container}"}}')
+            items.append(
+                f'{{"t":"value","ref":{ref},"dim":[{",".join(map(str, shape))}],'
+                f'"n":{len(numbers) // 8},"offset":{offset},'
+                f'"class":"{class_}","dtype":"{kind or dtype.name}","container":"{container}"}}'
+            )
             parts.append(numbers)
             offset += len(numbers) // 8
         return b"".join(parts), items
 
     def returned(self, result):
         """Return the end of a run from what step returned."""
+
         def bad(what):
-            return {"t": "result", "status": "bad_result", "message": f"step must return (W, b), two lists of arrays, not {what}"}
+            return {
+                "t": "result",
+                "status": "bad_result",
+                "message": f"step must return (W, b), two lists of arrays, not {what}",
+            }
 
         if isinstance(result, dict) and {"W", "b"} <= set(result):
             result = result["W"], result["b"]
@@ -287,7 +329,7 @@ class Child:
         for word, part in zip("Wb", result, strict=True):
             if isinstance(part, dict):
                 part = list(part.values())
-            if not isinstance(part, tuple | list | np.ndarray) or isinstance(part, np.ndarray) and part.ndim == 0:
+            if not isinstance(part, tuple | list | np.ndarray) or (isinstance(part, np.ndarray) and part.ndim == 0):
                 return bad(f"a {type(part).__name__} as {word}")
             refs = []
             for i, array in enumerate(part):
@@ -299,7 +341,7 @@ class Child:
             end[word] = refs
         return end
 
-    # -- errors ------------------------------------------------------------------------------------------------------------------------
+    # -- errors ---
 
     def describe(self, trouble, memory):
         """Return where an exception arose in the candidate's files, in which expression, and what its operands were."""
@@ -334,7 +376,9 @@ class Child:
         if held and len(held) > 1 and not isinstance(held[-2], dict):
             key = memory_of.numbers_of(held[-2])
             text = self.book[node]["text"]
-            found.append({"text": text.rpartition("[")[0] or text, "node": None, "ref": memory.ref(key) if key else None})
+            found.append(
+                {"text": text.rpartition("[")[0] or text, "node": None, "ref": memory.ref(key) if key else None}
+            )
         for child in self.book.children.get(node, ()):
             ref = next((e[4] for e in reversed(memory.events) if e[0] == child and e[1] == number and e[3] == ""), None)
             found.append({"text": self.book[child]["text"], "node": child, "ref": ref})
@@ -342,8 +386,14 @@ class Child:
 
     def statement(self, file, cell, line):
         """Return the smallest statement that covers a line."""
-        roots = [node for node in self.book.nodes if node["file"] == file and node["cell"] == cell and node["id"] == node["stmt"]
-                 and node["line"] <= line <= node["end_line"]]
+        roots = [
+            node
+            for node in self.book.nodes
+            if node["file"] == file
+            and node["cell"] == cell
+            and node["id"] == node["stmt"]
+            and node["line"] <= line <= node["end_line"]
+        ]
         return min(roots, key=lambda node: node["end_line"] - node["line"], default=None)
 
 
@@ -351,8 +401,11 @@ def events(found):
     """Write events as JSON lines, the short ones by hand."""
     for seq, (node, frame, occ, path, ref, alt) in enumerate(found, start=1):
         more = "" if alt is None else f',"alt":{dumps(alt)}'
-        yield (f'{{"t":"event","seq":{seq},"node":{node},"frame":{frame},"occ":{occ},"path":{dumps(path) if path else chr(34) * 2},'
-               f'"ref":{ref}{more}}}')
+        yield (
+            f'{{"t":"event","seq":{seq},"node":{node},"frame":{frame},"occ":{occ},'
+            f'"path":{dumps(path) if path else chr(34) * 2},'
+            f'"ref":{ref}{more}}}'
+        )
 
 
 def words(trouble):

@@ -1,4 +1,4 @@
-"""Loads a candidate in Python: scripts and notebooks, with or without their actions, its own modules recorded like itself."""
+"""Loads a candidate in Python: scripts and notebooks, with or without their actions, and its own modules with it."""
 
 import __future__
 
@@ -13,17 +13,79 @@ import sys
 import types
 
 # What a definition may call: makers of constants and containers, none of which acts on the world.
-MAKERS = frozenset("""
-    namedtuple partial vectorize frompyfunc array asarray matrix float32 float64 int32 int64 int float str bool complex list dict set tuple
-    frozenset len range zip max min sum abs round RandomState default_rng Enum TypeVar NewType defaultdict deque OrderedDict Counter zeros ones
-    eye full zeros_like ones_like linspace arange sqrt exp log log10 pow finfo iinfo field Path getLogger Lock SimpleNamespace property
-    staticmethod classmethod lru_cache
-""".split())
+MAKERS = frozenset(
+    [
+        "namedtuple",
+        "partial",
+        "vectorize",
+        "frompyfunc",
+        "array",
+        "asarray",
+        "matrix",
+        "float32",
+        "float64",
+        "int32",
+        "int64",
+        "int",
+        "float",
+        "str",
+        "bool",
+        "complex",
+        "list",
+        "dict",
+        "set",
+        "tuple",
+        "frozenset",
+        "len",
+        "range",
+        "zip",
+        "max",
+        "min",
+        "sum",
+        "abs",
+        "round",
+        "RandomState",
+        "default_rng",
+        "Enum",
+        "TypeVar",
+        "NewType",
+        "defaultdict",
+        "deque",
+        "OrderedDict",
+        "Counter",
+        "zeros",
+        "ones",
+        "eye",
+        "full",
+        "zeros_like",
+        "ones_like",
+        "linspace",
+        "arange",
+        "sqrt",
+        "exp",
+        "log",
+        "log10",
+        "pow",
+        "finfo",
+        "iinfo",
+        "field",
+        "Path",
+        "getLogger",
+        "Lock",
+        "SimpleNamespace",
+        "property",
+        "staticmethod",
+        "classmethod",
+        "lru_cache",
+    ]
+)
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Pass)
 
 # Cells in another language, and lines that only a notebook understands.
-FOREIGN_CELL = re.compile(r"%%(bash|sh|html|javascript|js|latex|markdown|svg|writefile|file|script|perl|ruby|cmd|R|cython|sql)\b")
+FOREIGN_CELL = re.compile(
+    r"%%(bash|sh|html|javascript|js|latex|markdown|svg|writefile|file|script|perl|ruby|cmd|R|cython|sql)\b"
+)
 MAGIC = re.compile(r"^(\s*)([%!].*|\?.*|[\w.]+\?{1,2}\s*)$")
 MAGIC_VALUE = re.compile(r"^(\s*)[\w, ]+=\s*[%!]\w.*$")
 
@@ -83,14 +145,19 @@ class Loader:
     """
 
     def __init__(self, instrument, book, folder, functions_only):
-        self.instrument, self.book, self.folder, self.functions_only = instrument, book, os.path.abspath(folder), functions_only
+        self.instrument, self.book, self.folder, self.functions_only = (
+            instrument,
+            book,
+            os.path.abspath(folder),
+            functions_only,
+        )
         self.pieces = {}
         self.plain = {}
         self.kept = []
         self.module = types.ModuleType("candidate")
         self.module.candidate_lines = self.candidate_lines
 
-    # -- reading -----------------------------------------------------------------------------------------------------------------------
+    # -- reading ---
 
     def read(self, file):
         """Return the pieces of a file, parsed and rewritten."""
@@ -141,7 +208,7 @@ class Loader:
                 if was is not None:
                     thing.__code__ = was
 
-    # -- executing ---------------------------------------------------------------------------------------------------------------------
+    # -- executing ---
 
     def execute(self, file, namespace, functions_only):
         """Execute a file in a namespace, statement by statement."""
@@ -167,10 +234,19 @@ class Loader:
     def bring(self, piece, plain, namespace):
         """Import; what is not there is stood in for, name by name."""
         for alias in plain.names:
-            one = (ast.Import([alias]) if isinstance(plain, ast.Import) else ast.ImportFrom(plain.module, [alias], plain.level))
+            one = (
+                ast.Import([alias])
+                if isinstance(plain, ast.Import)
+                else ast.ImportFrom(plain.module, [alias], plain.level)
+            )
             ast.copy_location(one, plain)
             try:
-                exec(compile(ast.fix_missing_locations(ast.Module([one], [])), piece.filename, "exec", piece.flags, True), namespace)
+                exec(
+                    compile(
+                        ast.fix_missing_locations(ast.Module([one], [])), piece.filename, "exec", piece.flags, True
+                    ),
+                    namespace,
+                )
             except Exception:
                 name = alias.asname or (alias.name.split(".")[0] if isinstance(plain, ast.Import) else alias.name)
                 if name != "*":
@@ -181,7 +257,9 @@ class Loader:
         namespace = self.module.__dict__
         sys.modules["candidate"] = self.module
         package = os.path.basename(self.folder)
-        namespace.update(__file__=candidate, __name__="candidate", __package__=package if self.is_package(package) else "")
+        namespace.update(
+            __file__=candidate, __name__="candidate", __package__=package if self.is_package(package) else ""
+        )
         if candidate.endswith(".ipynb"):
             namespace.update(display=print, get_ipython=lambda: Missing("get_ipython()"))
         sys.meta_path.insert(0, Finder(self))
@@ -220,7 +298,9 @@ class Loader:
                 for plain, recorded in piece.pairs:
                     chosen += [(piece, *pair) for pair in within(plain, recorded, first, last)]
         if not chosen:
-            raise ValueError(f"candidate_lines({first}, {last}): no whole statement of {os.path.basename(source)} stands on these lines")
+            raise ValueError(
+                f"candidate_lines({first}, {last}): no whole statement of {os.path.basename(source)} is on these lines"
+            )
         space = namespace if env is namespace else {**namespace, **env}
         for piece, plain, recorded in chosen:
             try:
@@ -229,8 +309,13 @@ class Loader:
                 raise ValueError(f"candidate_lines({first}, {last}): {trouble.msg} (line {trouble.lineno})") from None
             exec(code, space)
         if space is not namespace:
-            env.update({name: value for name, value in space.items()
-                        if name != "__builtins__" and (name not in namespace or namespace[name] is not value)})
+            env.update(
+                {
+                    name: value
+                    for name, value in space.items()
+                    if name != "__builtins__" and (name not in namespace or namespace[name] is not value)
+                }
+            )
         return env
 
     def functions(self):
@@ -251,7 +336,7 @@ class Finder(importlib.abc.MetaPathFinder):
 
     def find_spec(self, name, path=None, target=None):
         """Return the spec of a module that lies in the candidate's folder."""
-        for folder in ([self.loader.folder] if path is None else list(path)):
+        for folder in [self.loader.folder] if path is None else list(path):
             folder = os.path.abspath(folder)
             if folder != self.loader.folder and not folder.startswith(self.loader.folder + os.sep):
                 continue
@@ -259,7 +344,11 @@ class Finder(importlib.abc.MetaPathFinder):
             for file, is_package in ((os.path.join(stem, "__init__.py"), True), (stem + ".py", False)):
                 if os.path.isfile(file):
                     return importlib.util.spec_from_file_location(
-                        name, file, loader=Executor(self.loader, file), submodule_search_locations=[stem] if is_package else None)
+                        name,
+                        file,
+                        loader=Executor(self.loader, file),
+                        submodule_search_locations=[stem] if is_package else None,
+                    )
         return None
 
 
@@ -297,7 +386,11 @@ def notebook_cells(file):
     try:
         with open(file, encoding="utf-8") as stream:
             notebook = json.load(stream)
-        cells = notebook["cells"] if "cells" in notebook else [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
+        cells = (
+            notebook["cells"]
+            if "cells" in notebook
+            else [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
+        )
     except (ValueError, KeyError, TypeError):
         raise Unparsable("this is no Jupyter notebook (its JSON has no cells)", file, None, None, None) from None
     found = []
@@ -316,7 +409,9 @@ def plain_python(text):
         ast.parse(text)
     except SyntaxError:
         return "\n".join(
-            re.sub(r"^(\s*).*$", r"\1pass", line) if MAGIC.match(line) or MAGIC_VALUE.match(line) else line for line in text.split("\n"))
+            re.sub(r"^(\s*).*$", r"\1pass", line) if MAGIC.match(line) or MAGIC_VALUE.match(line) else line
+            for line in text.split("\n")
+        )
     return text
 
 
@@ -327,7 +422,9 @@ def parse(piece):
     except SyntaxError as trouble:
         line, lines = trouble.lineno, piece.text.split("\n")
         message = trouble.msg or "invalid syntax"
-        if "Missing parentheses in call to" in message or re.search(r"except\s+\w+\s*,\s*\w+\s*:", lines[line - 1] if line else ""):
+        if "Missing parentheses in call to" in message or re.search(
+            r"except\s+\w+\s*,\s*\w+\s*:", lines[line - 1] if line else ""
+        ):
             message = "this is Python 2 and must be converted first (2to3 -w FILE): " + message
         code = lines[line - 1] if line and line <= len(lines) else None
         raise Unparsable(message, piece.file, piece.cell, line, code) from None
@@ -341,13 +438,23 @@ def is_definition(node, namespace):
         return True
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return all(is_quiet(target, namespace) for target in targets) and (node.value is None or is_quiet(node.value, namespace))
+        return all(is_quiet(target, namespace) for target in targets) and (
+            node.value is None or is_quiet(node.value, namespace)
+        )
     if isinstance(node, ast.If):
-        return is_quiet(node.test, namespace) and all(is_definition(part, namespace) for part in (*node.body, *node.orelse))
+        return is_quiet(node.test, namespace) and all(
+            is_definition(part, namespace) for part in (*node.body, *node.orelse)
+        )
     if isinstance(node, ast.Try):
-        parts = [*node.body, *node.orelse, *node.finalbody, *(part for handler in node.handlers for part in handler.body)]
+        parts = [
+            *node.body,
+            *node.orelse,
+            *node.finalbody,
+            *(part for handler in node.handlers for part in handler.body),
+        ]
         return any(isinstance(part, DEFINITIONS) for part in node.body) and all(
-            is_definition(part, namespace) or isinstance(part, ast.Expr) for part in parts)
+            is_definition(part, namespace) or isinstance(part, ast.Expr) for part in parts
+        )
     return False
 
 
@@ -362,7 +469,9 @@ def is_quiet(node, namespace):
         owned = isinstance(node.func, ast.Name) and isinstance(namespace.get(node.func.id), type)
         if name not in MAKERS and not owned:
             return False
-    return all(is_quiet(child, namespace) for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr_context))
+    return all(
+        is_quiet(child, namespace) for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr_context)
+    )
 
 
 def within(plain, recorded, first, last):
@@ -398,16 +507,37 @@ def group(plain, recorded):
 def list_functions(node, file, owner=""):
     """Return what the candidate offers: {"name", "args", "file", "line"} of functions, classes and methods."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return [{"name": owner + node.name, "args": argument_names(node.args, bool(owner)), "file": file, "line": node.lineno}]
+        return [
+            {
+                "name": owner + node.name,
+                "args": argument_names(node.args, bool(owner)),
+                "file": file,
+                "line": node.lineno,
+            }
+        ]
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda) and isinstance(node.targets[0], ast.Name):
-        return [{"name": node.targets[0].id, "args": argument_names(node.value.args, False), "file": file, "line": node.lineno}]
+        return [
+            {
+                "name": node.targets[0].id,
+                "args": argument_names(node.value.args, False),
+                "file": file,
+                "line": node.lineno,
+            }
+        ]
     if isinstance(node, ast.ClassDef):
         found = [part for inner in node.body for part in list_functions(inner, file, node.name + ".")]
         make = next((part["args"] for part in found if part["name"] == node.name + ".__init__"), [])
-        return [{"name": node.name, "args": make, "file": file, "line": node.lineno, "class": True},
-                *(part for part in found if not part["name"].endswith("__init__"))]
-    return [part for name in ("body", "orelse") for inner in getattr(node, name, []) if isinstance(node, ast.If | ast.Try)
-            for part in list_functions(inner, file, owner)]
+        return [
+            {"name": node.name, "args": make, "file": file, "line": node.lineno, "class": True},
+            *(part for part in found if not part["name"].endswith("__init__")),
+        ]
+    return [
+        part
+        for name in ("body", "orelse")
+        for inner in getattr(node, name, [])
+        if isinstance(node, ast.If | ast.Try)
+        for part in list_functions(inner, file, owner)
+    ]
 
 
 def argument_names(arguments, is_method):

@@ -1,4 +1,4 @@
-"""Remembers copies of the numbers that pass through the hooks, and puts other numbers in their place where it is told to."""
+"""Remembers copies of the numbers that pass through the hooks, and puts others in their place where it is told to."""
 
 import builtins
 import struct
@@ -12,10 +12,31 @@ MOST_LEAVES = 200
 MOST_DEPTH = 4
 
 # What can hold no numbers of interest, told apart at once.
-EMPTY = frozenset({
-    type(None), str, bytes, type, range, slice, zip, enumerate, map, filter, types.FunctionType, types.BuiltinFunctionType, types.ModuleType,
-    types.MethodType, types.GeneratorType, np.ufunc, np.random.Generator, np.random.RandomState, type(...), object, property,
-})
+EMPTY = frozenset(
+    {
+        type(None),
+        str,
+        bytes,
+        type,
+        range,
+        slice,
+        zip,
+        enumerate,
+        map,
+        filter,
+        types.FunctionType,
+        types.BuiltinFunctionType,
+        types.ModuleType,
+        types.MethodType,
+        types.GeneratorType,
+        np.ufunc,
+        np.random.Generator,
+        np.random.RandomState,
+        type(...),
+        object,
+        property,
+    }
+)
 CLASSES = {"f": "numeric", "i": "integer", "u": "integer", "b": "logical"}
 SCALARS = (int, float, np.number, np.bool_)
 
@@ -37,7 +58,7 @@ class Memory:
         self.held, self.seen = {}, {}
         self.injections, self.watches, self.refused = {}, {}, []
 
-    # -- values ------------------------------------------------------------------------------------------------------------------------
+    # -- values ---
 
     def ref(self, key):
         """Return the number under which a value is kept; equal values share one."""
@@ -48,11 +69,11 @@ class Memory:
         return ref
 
     def look(self, value, whole):
-        """Return [(path, ref)] for the numbers in a value; the arrays inside a list, dict or object only if `whole` asks for them."""
+        """Return [(path, ref)] for the numbers in a value; those inside a list, dict or object only if `whole` asks."""
         key = numbers_of(value)
         if key is not None:
             return [("", self.ref(key))]
-        if not whole or isinstance(value, np.ndarray | np.generic) and value.dtype.kind != "O":
+        if not whole or (isinstance(value, np.ndarray | np.generic) and value.dtype.kind != "O"):
             return ()
         leaves = []
         collect(value, "", 0, leaves, whole == "object", [0])
@@ -72,10 +93,10 @@ class Memory:
                 self.truncated = True
         return occ
 
-    # -- frames ------------------------------------------------------------------------------------------------------------------------
+    # -- frames ---
 
     def frame_of(self, frame):
-        """Return the number of the call in which a Python frame runs: its own, or (comprehensions, classes, libraries) the nearest caller's."""
+        """Return the number of the call in which a Python frame runs: its own, or (comprehensions) its caller's."""
         ids = self.frame_ids
         while frame is not None:
             entry = ids.get(id(frame))
@@ -91,7 +112,9 @@ class Memory:
         parent = self.frame_of(caller)
         while caller is not None and caller.f_code.co_filename not in self.book.filenames:
             caller = caller.f_back
-        self.frames.append((number, parent, function, self.node_at(caller.f_code, caller.f_lasti) if caller is not None else None))
+        self.frames.append(
+            (number, parent, function, self.node_at(caller.f_code, caller.f_lasti) if caller is not None else None)
+        )
         self.frame_ids[id(frame)] = (number, frame.f_code)
 
     def node_at(self, code, instruction):
@@ -109,7 +132,7 @@ class Memory:
                 return self.book.places.get(key) or self.book.stores.get(key)
         return None
 
-    # -- injections --------------------------------------------------------------------------------------------------------------------
+    # -- injections ---
 
     def replaced(self, node, occ, value, in_place=False):
         """Return the value with the injected numbers in it."""
@@ -118,7 +141,9 @@ class Memory:
                 try:
                     value = put(value, path_steps(path), numbers, in_place)
                 except Exception as trouble:
-                    self.refused.append({"node": node, "occ": occ, "path": path, "message": str(trouble) or type(trouble).__name__})
+                    self.refused.append(
+                        {"node": node, "occ": occ, "path": path, "message": str(trouble) or type(trouble).__name__}
+                    )
         return value
 
     def watch(self, node, occ, frame):
@@ -137,7 +162,7 @@ class Memory:
 
 
 def numbers_of(value):
-    """Return (bytes by column, dtype, shape, container, class) of an array, a number or a rectangular list of numbers; else None."""
+    """Return (bytes by column, dtype, shape, container, class) of an array, number or rectangular list; else None."""
     kind = type(value)
     if kind is np.ndarray:
         if value.dtype.kind in CLASSES and value.size <= MOST_NUMBERS:
@@ -155,7 +180,13 @@ def numbers_of(value):
     if isinstance(value, np.ndarray):
         if value.dtype.kind in CLASSES and value.size <= MOST_NUMBERS:
             plain = np.asarray(value)
-            return (plain.tobytes("F"), plain.dtype.str, plain.shape, CONTAINERS.get(plain.ndim, "array"), kind.__name__)
+            return (
+                plain.tobytes("F"),
+                plain.dtype.str,
+                plain.shape,
+                CONTAINERS.get(plain.ndim, "array"),
+                kind.__name__,
+            )
         return None
     if isinstance(value, np.number | np.bool_):
         if value.dtype.kind in CLASSES:
@@ -191,8 +222,10 @@ def rectangle(value):
         return (length,) if all(isinstance(x, SCALARS) for x in value) else None
     if type(first) is list or type(first) is tuple:
         width = len(first)
-        if width and all((type(row) is list or type(row) is tuple) and len(row) == width and all(isinstance(x, SCALARS) for x in row)
-                         for row in value):
+        if width and all(
+            (type(row) is list or type(row) is tuple) and len(row) == width and all(isinstance(x, SCALARS) for x in row)
+            for row in value
+        ):
             return (length, width)
     return None
 
@@ -212,7 +245,7 @@ def collect(value, path, depth, leaves, objects, visited):
     if depth >= MOST_DEPTH:
         return
     if isinstance(value, list | tuple):
-        parts = [(f"[{i}]", part) for i, part in enumerate(value[:5 * MOST_LEAVES])]
+        parts = [(f"[{i}]", part) for i, part in enumerate(value[: 5 * MOST_LEAVES])]
     elif isinstance(value, dict):
         parts = [(f"[{name!r}]", part) for name, part in dict.items(value)] if len(value) <= MOST_LEAVES else []
     elif isinstance(value, np.ndarray) and value.dtype.kind == "O" and value.ndim == 1:
@@ -234,7 +267,7 @@ def path_steps(path):
             steps.append((".", rest[1:end]))
         else:
             end = closing(rest)
-            steps.append(("[", eval(rest[1:end - 1], {"__builtins__": {}}, {"np": np})))
+            steps.append(("[", eval(rest[1 : end - 1], {"__builtins__": {}}, {"np": np})))
         rest = rest[end:]
     return steps
 
@@ -253,7 +286,7 @@ def closing(text):
 
 
 def put(value, steps, numbers, in_place):
-    """Return a value with other numbers at the end of a path: containers are changed where they stand, tuples and numbers replaced."""
+    """Return a value with other numbers at the end of a path: containers are changed in place, tuples replaced."""
     if not steps:
         return refill(value, numbers, in_place)
     (kind, name), rest = steps[0], steps[1:]
@@ -265,14 +298,14 @@ def put(value, steps, numbers, in_place):
         setattr(value, name, new)
         return value
     if isinstance(value, tuple):
-        parts = [*value[:name], new, *value[name + 1:]]
+        parts = [*value[:name], new, *value[name + 1 :]]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     value[name] = new
     return value
 
 
 def refill(value, numbers, in_place):
-    """Return numbers in the dress of the value that they replace: its type, shape and, where they fit, its kind of number."""
+    """Return numbers in the dress of the value that they replace: its type, shape and, where they fit, its dtype."""
     size = np.size(value)
     if size != numbers.size:
         raise ValueError(f"expected {size} numbers, not {numbers.size}")
@@ -434,8 +467,20 @@ def install(memory):
                 memory.watch(node, occ, frame)
         return v
 
-    hooks = {"value": value, "atomic": atomic, "lambda": in_lambda, "enter": enter, "watched": watched, "changed": changed, "base": base,
-             "index": index, "holder": holder, "after": after, "after_name": after_name, "slice": slice}
+    hooks = {
+        "value": value,
+        "atomic": atomic,
+        "lambda": in_lambda,
+        "enter": enter,
+        "watched": watched,
+        "changed": changed,
+        "base": base,
+        "index": index,
+        "holder": holder,
+        "after": after,
+        "after_name": after_name,
+        "slice": slice,
+    }
     for name, hook in hooks.items():
         setattr(builtins, "_nnparity_" + name, hook)
 

@@ -10,15 +10,32 @@ MOST_FILES = 2000
 MOST_NEIGHBOURS = 200
 
 # What a candidate never reads and what would only make the copy slow.
-LEFT_OUT = frozenset({".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".ipynb_checkpoints", ".Rproj.user",
-                      ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", "renv", "packrat"})
+LEFT_OUT = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".svn",
+        ".venv",
+        "venv",
+        "node_modules",
+        "__pycache__",
+        ".ipynb_checkpoints",
+        ".Rproj.user",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".tox",
+        "renv",
+        "packrat",
+    }
+)
 
 # What R writes into the working directory without being asked.
 DROPPINGS = ("Rplots.pdf", ".RData", ".Rhistory", "__pycache__")
 
 
 class Workplace:
-    """The folder in which a candidate runs: a temporary copy of its own folder, or that folder itself where it is large.
+    """The folder in which a candidate runs: a temporary copy of its own, or its own where that is large.
 
     The copy stands among links to the neighbours of the original, so that ``../data`` still leads to the data.
 
@@ -61,7 +78,7 @@ class Workplace:
         return file
 
     def outside(self, file: str) -> tuple[str, Path]:
-        """Return a file's name as a reader knows it (relative to the candidate's folder) and its path in the untouched folder."""
+        """Return a file's name as a reader knows it (relative to the candidate's folder) and its untouched path."""
         path = Path(file)
         if not path.is_absolute():
             path = self.path / path
@@ -82,7 +99,7 @@ class Workplace:
 
 
 def is_small(folder: Path) -> bool:
-    """Tell whether a folder has less than MOST_FILES files and MOST_BYTES bytes; stops looking as soon as it has not."""
+    """Tell whether a folder has at most MOST_FILES files and MOST_BYTES bytes; stops looking as soon as it has not."""
     files = size = 0
     waiting = [folder]
     try:
@@ -108,8 +125,11 @@ def is_small(folder: Path) -> bool:
 def _leave_out(folder: str, names: list[str]) -> list[str]:
     # Sockets and pipes cannot be copied; what is not readable is not the candidate's.
     paths = {name: Path(folder, name) for name in names}
-    return [name for name, path in paths.items()
-            if name in LEFT_OUT or not (path.is_dir() or path.is_file()) or not os.access(path, os.R_OK)]
+    return [
+        name
+        for name, path in paths.items()
+        if name in LEFT_OUT or not (path.is_dir() or path.is_file()) or not os.access(path, os.R_OK)
+    ]
 
 
 def _neighbours(folder: Path) -> list[Path]:
