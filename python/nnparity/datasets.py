@@ -1,0 +1,464 @@
+"""Data come in through here: from files of whatever format, checked, as one row per observation and labels as classes.
+
+Every file that cannot be used is turned away in one sentence with its place; nothing is guessed about missing values.
+"""
+
+import csv
+import gzip
+import math
+import re
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nnparity import _resources
+from nnparity.checks import describe, stop_input
+from nnparity.generators import make_clusters, make_image, make_spiral, make_xor
+from nnparity.random import r_sample_int, r_set_seed
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Observations and what is known about them.
+
+    Parameters
+    ----------
+    X : array, shape (n, features): one row per observation.
+    y : int array, shape (n,): the class of each observation, as a place in `classes`, from 0;
+        or float array, shape (n,) or (n, outputs), when `classes` is None.
+    classes : the names of the classes in their order (numbers by size, text by code point), or None.
+    features : the names of the columns of X, or None.
+    name : where the data come from.
+    """
+
+    X: NDArray[np.float64]
+    y: NDArray[Any]
+    classes: tuple[str, ...] | None
+    features: tuple[str, ...] | None
+    name: str
+
+    def __repr__(self) -> str:
+        kind = "numbers to predict" if self.classes is None else f"{len(self.classes)} classes"
+        return f"<{self.name}: {self.X.shape[0]} observations of {self.X.shape[1]} features, {kind}>"
+
+
+def load_data(path: str | Path, labels: str | Path | None = None) -> Dataset:
+    """Load whatever is at `path`, told by its content: the door of ``--data PATH``.
+
+    Parameters
+    ----------
+    path : a CSV file, an IDX file of images, a folder with an IDX pair, Nielsen's ``mnist.pkl.gz`` (its training part), each
+        gzipped or not; or one of the words of `DATASETS` (digits, clusters, spiral, image, xor) where no such file is.
+    labels : the IDX file of the labels, when it does not lie beside the images under their name.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, or nothing that can be read.
+    """
+    if str(path) in DATASETS and not Path(path).exists():
+        return DATASETS[str(path)]()
+    kind = "idx" if Path(path).is_dir() else _kind_of(_read_bytes(path, 8))
+    if labels is not None and kind != "idx":
+        stop_input(f"{path}: a file of labels goes with an IDX file of images, which this is not")
+    if kind == "idx":
+        return load_idx(path, labels)
+    return load_pickle(path)[0] if kind == "pickle" else load_csv(path)
+
+
+def load_digits(scale: bool = True) -> Dataset:
+    """Load the 1797 handwritten digits of 8 × 8 pixels that ship with the package.
+
+    Parameters
+    ----------
+    scale : pixels from 0 to 1 (divided by 16, exactly); otherwise the whole numbers 0 to 16 of the file.
+
+    Returns
+    -------
+    Dataset with X 1797 × 64, row by row of the image, and the classes 0 to 9.
+
+    Notes
+    -----
+    Alpaydin and Kaynak (1998), UCI Machine Learning Repository, CC BY 4.0; see ``fixtures/data/README.md``.
+    """
+    data = load_csv(_resources.data_dir() / "digits.csv.gz", label="digit")
+    return Dataset(data.X / 16 if scale else data.X, data.y, data.classes, data.features, "digits")
+
+
+def load_idx(path: str | Path, labels: str | Path | None = None, scale: bool = True) -> Dataset:
+    """Load images and labels in MNIST's IDX form, gzipped or not.
+
+    Parameters
+    ----------
+    path : the file of the images, or a folder with a pair (``*images*`` and ``*labels*``; the pair ``train…`` where there
+        are several).
+    labels : the file of the labels; the one beside the images under their name, unless given.
+    scale : unsigned bytes become 0 to 1 (divided by 255); otherwise the numbers stay as they are.
+
+    Returns
+    -------
+    Dataset with one image per row, its pixels row by row, and the classes "0" to the largest label.
+    """
+    images, labels = _idx_pair(Path(path), None if labels is None else Path(labels))
+    pixels = _read_idx(images)
+    codes = _read_idx(labels)
+    if pixels.ndim < 2:
+        stop_input(f"{images}: expected an IDX file of images (at least 2 dimensions), not one of labels (1 dimension)")
+    if codes.ndim != 1:
+        stop_input(f"{labels}: expected an IDX file of labels (1 dimension), not {codes.ndim} dimensions")
+    if pixels.shape[0] != codes.shape[0]:
+        stop_input(f"{images} and {labels}: expected as many labels as images, {pixels.shape[0]}, not {codes.shape[0]}")
+    if pixels.size == 0:
+        stop_input(f"{images}: expected at least one image, not {' x '.join(map(str, pixels.shape))}")
+    if codes.dtype.kind == "f" or codes.min() < 0:
+        stop_input(f"{labels}: expected labels that are whole numbers of at least 0, not {describe(codes.min())}")
+    X = pixels.reshape(pixels.shape[0], -1).astype(np.float64)
+    if not np.isfinite(X).all():
+        stop_input(f"{images}: expected finite numbers only")
+    if scale and pixels.dtype == np.uint8:
+        X /= 255
+    classes = tuple(str(k) for k in range(int(codes.max()) + 1))
+    return Dataset(X, codes.astype(np.int64), classes, None, images.name)
+
+
+def load_csv(
+    path: str | Path, label: str | int = "auto", header: str | bool = "auto", classes: str | bool = "auto"
+) -> Dataset:
+    """Load a table of numbers with one column of labels, gzipped or not.
+
+    Parameters
+    ----------
+    path : the file. Commas, semicolons or tabs separate (the most frequent in the first line); blank lines do not count.
+    label : the label's column: its name, its number from 1, "first" or "last". "auto" takes the column named label, class,
+        target, digit, species or y; else the only one with text; else the last, or the first where the last is constant.
+    header : whether the first line names the columns. "auto": it does if some column has no number there and one below.
+    classes : whether labels are classes. "auto": text is; whole numbers are where they are at most 100 and begin
+        with 0 or 1 (or are −1 and 1); others are numbers to predict.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    InputError
+        If there are no data, a row has another number of columns, or anything but the label is no finite number.
+
+    Notes
+    -----
+    A first column whose name is empty holds the row names that R's ``write.csv`` and pandas' ``to_csv`` write, and is left out.
+    """
+    rows = _csv_rows(path)
+    names = rows[0][1] if _has_header(rows, header) else None
+    body = rows[1:] if names is not None else rows
+    if not body:
+        stop_input(f"{path}: expected at least one row of data, not a header alone")
+    width = len(rows[0][1])
+    for line, fields in rows:
+        if len(fields) != width:
+            stop_input(f"{path}, line {line}: expected {width} columns as in the first line, not {len(fields)}")
+    columns = [j for j in range(width) if names is None or j > 0 or names[0] != ""]
+    if len(columns) < 2:
+        stop_input(f"{path}: expected at least two columns, features and a label, not {len(columns)}")
+    labels_at = _label_column(path, label, names, [body[0][1][j] for j in columns], columns, body)
+    at = [j for j in columns if j != labels_at]
+    X = np.array([_numbers(path, line, [fields[j] for j in at], at, names) for line, fields in body])
+    y, words = _labels(path, [fields[labels_at] for _, fields in body], [line for line, _ in body], classes)
+    features = None if names is None else tuple(names[j] for j in at)
+    return Dataset(X, y, words, features, Path(path).name)
+
+
+def load_pickle(path: str | Path) -> tuple[Dataset, ...]:
+    """Load Nielsen's ``mnist.pkl.gz``: pairs of images and labels, for training, validation and test.
+
+    Parameters
+    ----------
+    path : the pickle, gzipped or not, written by Python 2 or 3.
+
+    Returns
+    -------
+    tuple of Dataset, one for each pair
+
+    Raises
+    ------
+    InputError
+        If it holds anything but tuples, lists and NumPy arrays of numbers: nothing else is ever built from it.
+    """
+    from nnparity.unpickle import unpickle_arrays
+
+    parts = unpickle_arrays(_read_bytes(path), str(path))
+    if isinstance(parts, list | tuple) and len(parts) == 2 and np.ndim(parts[1]) == 1:
+        parts = (parts,)
+    return tuple(_pickled_pair(path, part) for part in parts)
+
+
+def split_data(data: Dataset, training: float, seed: int | None = None) -> tuple[Dataset, Dataset]:
+    """Split observations into a part for training and the rest.
+
+    Parameters
+    ----------
+    data : the observations.
+    training : how many are for training: a whole number, or a fraction below 1 (rounded down).
+    seed : take them in the order of R's ``set.seed(seed); sample.int(n)``; as they stand, unless given.
+
+    Returns
+    -------
+    the first `training` of them, and the rest
+    """
+    n = data.X.shape[0]
+    is_number = isinstance(training, int | float | np.integer | np.floating) and not isinstance(training, bool)
+    count = math.floor(n * training) if is_number and 0 < training < 1 else training
+    if not (is_number and math.isfinite(count) and count == int(count) and 1 <= count < n):
+        stop_input(
+            f"training must be a fraction below 1 or a whole number from 1 to {n - 1} that leaves something of {n} "
+            f"observations, not {describe(training)}"
+        )
+    order = np.arange(n) if seed is None else r_sample_int(r_set_seed(seed), n) - 1
+    first, rest = (
+        Dataset(data.X[rows], data.y[rows], data.classes, data.features, data.name)
+        for rows in (order[: int(count)], order[int(count) :])
+    )
+    return first, rest
+
+
+def one_hot(y: ArrayLike, classes: Sequence[str] | int) -> NDArray[np.float64]:
+    """Turn classes into rows of 0 with one 1.
+
+    Parameters
+    ----------
+    y : whole numbers, shape (n,): places in `classes`, from 0 (in R a factor, or places from 1).
+    classes : the names of the classes, or how many there are.
+
+    Returns
+    -------
+    array, shape (n, classes)
+
+    Raises
+    ------
+    InputError
+        If a place is out of range.
+    """
+    count = classes if isinstance(classes, int | np.integer) else len(classes)
+    codes = np.asarray(y)
+    if codes.ndim != 1 or codes.dtype.kind not in "iu":
+        stop_input(f"y must be a vector of whole numbers, not {describe(y)}")
+    wrong = np.flatnonzero((codes < 0) | (codes >= count))
+    if wrong.size:
+        stop_input(
+            f"y must hold places from 0 to {count - 1} among {count} classes, not {codes[wrong[0]]} (row {wrong[0] + 1})"
+        )
+    rows = np.zeros((codes.size, count))
+    rows[np.arange(codes.size), codes] = 1
+    return rows
+
+
+def _generated(make: Callable[[], Any], name: str) -> Callable[[], Dataset]:
+    def load() -> Dataset:
+        X, y, classes = make()
+        return Dataset(X, y, classes, ("x1", "x2"), name)
+
+    return load
+
+
+# What `load_data` knows by a word: with the package's own data and the generators' defaults.
+DATASETS: dict[str, Callable[[], Dataset]] = {
+    "digits": load_digits,
+    "clusters": _generated(make_clusters, "clusters"),
+    "spiral": _generated(make_spiral, "spiral"),
+    "image": _generated(make_image, "image"),
+    "xor": _generated(make_xor, "xor"),
+}
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def _read_bytes(path: str | Path, count: int = -1) -> bytes:
+    # The bytes of a file, or its first `count`, unpacked when it is gzipped.
+    try:
+        with Path(path).open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rb") if packed else Path(path).open("rb") as stream:
+            return stream.read(count)
+    except FileNotFoundError:
+        words = ", ".join(DATASETS)
+        stop_input(f"{path}: expected a file, a folder with an IDX pair, or one of {words}, but there is none of that name")
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        stop_input(f"{path}: expected a whole gzip file, not a damaged or truncated one")
+    except IsADirectoryError:
+        stop_input(f"{path}: expected a file, not a folder")
+    except OSError as error:
+        stop_input(f"{path}: expected a file that can be read, but {(error.strerror or 'it cannot').lower()}")
+
+
+def _kind_of(start: bytes) -> str:
+    if start[:2] == b"\0\0" and start[2:3] and start[2] in _IDX_TYPES:
+        return "idx"
+    return "pickle" if start[:1] == b"\x80" else "csv"
+
+
+# IDX: two zero bytes, the type, the number of dimensions, each as a big-endian word, then the numbers, big-endian, too.
+_IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def _read_idx(path: Path) -> NDArray[Any]:
+    content = _read_bytes(path)
+    if _kind_of(content) != "idx" or len(content) < 4:
+        stop_input(f"{path}: expected an IDX file (two zero bytes, a type and the dimensions), not another format")
+    dimensions = content[3]
+    shape = np.frombuffer(content[4:], ">u4", min(dimensions, (len(content) - 4) // 4)).astype(int).tolist()
+    dtype = np.dtype(_IDX_TYPES[content[2]])
+    expected = 4 + 4 * dimensions + math.prod(shape) * dtype.itemsize
+    if dimensions == 0 or len(shape) < dimensions or len(content) != expected:
+        size = " x ".join(map(str, shape)) if dimensions and len(shape) == dimensions else "an unknown number of"
+        stop_input(f"{path}: expected {size} numbers as its header says ({expected} bytes), not {len(content)} bytes")
+    return np.frombuffer(content, dtype, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def _idx_pair(path: Path, labels: Path | None) -> tuple[Path, Path]:
+    if path.is_dir():
+        pairs = [
+            (images, beside)
+            for images in sorted(path.iterdir())
+            if "images" in images.name and (beside := _labels_beside(images)) is not None
+        ]
+        if not pairs:
+            stop_input(f"{path}: expected a folder with an IDX pair, a file named …images… and one named …labels…")
+        pairs.sort(key=lambda pair: not pair[0].name.startswith("train"))
+        return pairs[0][0], labels or pairs[0][1]
+    beside = labels or _labels_beside(path)
+    if beside is None:
+        stop_input(f"{path}: expected a file of labels for these images, given as labels or lying beside them")
+    return path, beside
+
+
+def _labels_beside(images: Path) -> Path | None:
+    # t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz
+    if "images" not in images.name:
+        return None
+    stem, _, end = images.name.partition("images")
+    for name in (f"{stem}labels{end.replace('idx3', 'idx1')}", f"{stem}labels{end}"):
+        for candidate in (name, name.removesuffix(".gz"), f"{name}.gz"):
+            if (images.parent / candidate).is_file():
+                return images.parent / candidate
+    return None
+
+
+def _pickled_pair(path: str | Path, part: Any) -> Dataset:
+    pair = part if isinstance(part, list | tuple) and len(part) == 2 else (None, None)
+    X, y = (np.asarray(half) if half is not None else np.empty(0) for half in pair)
+    whole = y.ndim == 1 and y.dtype.kind in "iu" and X.ndim == 2 and X.dtype.kind in "fiu" and X.shape[0] == y.size > 0
+    if not whole:
+        stop_input(f"{path}: expected pairs of images (one per row) and whole-number labels, as in Nielsen's mnist.pkl.gz")
+    X = X.astype(np.float64)
+    if not np.isfinite(X).all() or y.min() < 0:
+        stop_input(f"{path}: expected finite pixels and labels of at least 0")
+    return Dataset(X, y.astype(np.int64), tuple(str(k) for k in range(int(y.max()) + 1)), None, Path(path).name)
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+_LABEL_NAMES = ("label", "class", "target", "digit", "species", "y")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+
+
+def _is_number(field: str) -> bool:
+    return _NUMBER.fullmatch(field) is not None
+
+
+def _csv_rows(path: str | Path) -> list[tuple[int, list[str]]]:
+    # The fields of every line that is not blank, with its number.
+    content = _read_bytes(path)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        stop_input(f"{path}: expected a CSV file in UTF-8, an IDX file or a folder with an IDX pair, not another format")
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if not lines:
+        stop_input(f"{path}: expected at least one row of data, not an empty file")
+    separator = max(",;\t", key=lines[0][1].count)
+    fields = csv.reader((line for _, line in lines), delimiter=separator)
+    return [(number, [field.strip() for field in row]) for (number, _), row in zip(lines, fields, strict=False)]
+
+
+def _has_header(rows: list[tuple[int, list[str]]], header: str | bool) -> bool:
+    if isinstance(header, bool):
+        return header
+    if header != "auto":
+        stop_input(f"header must be 'auto', true or false, not {describe(header)}")
+    first = rows[0][1]
+    if len(rows) == 1:
+        return not any(map(_is_number, first))
+    return any(_is_number(below) and not _is_number(above) for above, below in zip(first, rows[1][1], strict=False))
+
+
+def _label_column(
+    path: str | Path, label: str | int, names: list[str] | None, first: list[str], columns: list[int],
+    body: list[tuple[int, list[str]]],
+) -> int:  # fmt: skip
+    if label in ("first", "last"):
+        return columns[0] if label == "first" else columns[-1]
+    if isinstance(label, str) and label != "auto":
+        if names is None or label not in names:
+            stop_input(f"{path}: expected a column named '{label}', but the columns are {', '.join(names or ['unnamed'])}")
+        return names.index(label)
+    if label != "auto":
+        number = label if isinstance(label, int | np.integer) and 1 <= label <= columns[-1] + 1 else None
+        if number is None or number - 1 not in columns:
+            stop_input(f"label must be a column's name or number from 1 to {columns[-1] + 1}, not {describe(label)}")
+        return int(number) - 1
+    named = [j for j in columns if names is not None and names[j].lower() in _LABEL_NAMES]
+    if named:
+        return named[0]
+    texts = [j for j, field in zip(columns, first, strict=True) if not _is_number(field)]
+    if len(texts) == 1:
+        return texts[0]
+    constant = len({fields[columns[-1]] for _, fields in body}) == 1 and len(body) > 1
+    return columns[0] if constant else columns[-1]
+
+
+def _numbers(path: str | Path, line: int, fields: list[str], at: list[int], names: list[str] | None) -> list[float]:
+    # float() takes more than a number: nan, inf, 1_000. What it takes alone decides nothing.
+    try:
+        values = list(map(float, fields))
+        if all(map(math.isfinite, values)) and not any("_" in field for field in fields):
+            return values
+    except ValueError:
+        pass
+    wrong = next(k for k, field in enumerate(fields) if not (_is_number(field) and math.isfinite(float(field))))
+    name = "" if names is None else f" ({names[at[wrong]]})"
+    stop_input(f"{path}, line {line}, column {at[wrong] + 1}{name}: expected a finite number, not '{fields[wrong]}'")
+
+
+def _labels(
+    path: str | Path, fields: list[str], lines: Iterable[int], classes: str | bool
+) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+    # Labels as places in the classes, or as numbers to predict.
+    if not (isinstance(classes, bool) or classes == "auto"):
+        stop_input(f"classes must be 'auto', true or false, not {describe(classes)}")
+    for field, line in zip(fields, lines, strict=True):
+        if field.lower() in ("", "na", "nan") or (_is_number(field) and not math.isfinite(float(field))):
+            stop_input(f"{path}, line {line}: expected a label, not '{field}'")
+        if classes is False and not _is_number(field):
+            stop_input(f"{path}, line {line}: expected a number as label, not '{field}'")
+    if not all(map(_is_number, fields)):
+        words = tuple(sorted(set(fields)))
+        place = {word: k for k, word in enumerate(words)}
+        return np.array([place[field] for field in fields], np.int64), words
+    values = np.array([float(field) for field in fields])
+    distinct = np.unique(values)
+    if classes is True or (classes == "auto" and _look_like_classes(distinct)):
+        return np.searchsorted(distinct, values).astype(np.int64), tuple(f"{value:.15g}" for value in distinct.tolist())
+    return values, None
+
+
+def _look_like_classes(distinct: NDArray[np.float64]) -> bool:
+    whole = bool((distinct == np.floor(distinct)).all()) and distinct.size <= 100
+    return whole and (distinct[0] in (0, 1) or distinct.tolist() == [-1, 1])
