@@ -23,6 +23,10 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "initializers": ("INITIALIZERS", "initialize_parameters"),
     "optimizers": ("OPTIMIZERS", "define_optimizer", "initial_state", "apply_update"),
     "network": ("NetworkDefinition", "define_network", "forward", "backward", "gradient_step"),
+    "datasets": (
+        "DATASETS", "Dataset", "load_data", "load_digits", "load_idx", "load_csv", "load_pickle", "split_data", "one_hot",
+    ),
+    "generators": ("make_clusters", "make_spiral", "make_image", "make_xor"),
     "training": ("Network",),
     "trace": ("trace_step", "trace_table", "write_trace", "read_trace"),
     "compare": ("compare_traces", "first_difference"),
