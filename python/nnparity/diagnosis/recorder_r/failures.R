@@ -21,6 +21,7 @@ describe_failure <- function(condition, calls, frames_open, message, kind) {
       }
     if (!is.null(node)) statement <- tree$nodes[[node]]$stmt
     if (is.null(node)) node <- named_in(message, statement)
+    if (is.null(node) && tree$nodes[[statement]]$kind == "cond") node <- statement
   } else if (!was[2]) {
     everywhere <- Filter(Negate(is.null), lapply(rev(calls), tagged))
     node <- if (!is.null(own)) own else if (length(everywhere)) everywhere[[1]]
@@ -70,6 +71,9 @@ operands_of <- function(node, environment, frame) {
     assigned <- tree$nodes[[tree$nodes[[node]]$stmt]]
     return(list(list(text = tree$nodes[[node]]$text, node = node, value = if (is_plain(object)) object),
                 list(text = assigned$text, node = assigned$id, value = latest_value(assigned$id, frame))))
+  }
+  if (tree$nodes[[node]]$kind == "cond" && !is.null(value <- latest_value(node, frame))) {
+    return(list(list(text = tree$nodes[[node]]$text, node = node, value = if (is_plain(value)) value)))
   }
   children <- Filter(function(other) other$parent == node && other$kind != "after", tree$nodes[node:length(tree$nodes)])
   children <- children[order(vapply(children, `[[`, 1L, "arg"))]

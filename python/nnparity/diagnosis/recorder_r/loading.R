@@ -89,7 +89,7 @@ read_notebook <- function(path, lines) {
   cells <- notebook_cells(paste(lines, collapse = "\n"))
   texts <- lapply(cells, function(cell) strsplit(cell, "\n", fixed = TRUE)[[1]])
   texts <- lapply(texts, function(text) if (length(text)) text else "")
-  new_source(path, unlist(texts), rep(seq_along(texts), lengths(texts)), unlist(lapply(texts, seq_along)))
+  new_source(path, unlist(texts), rep(as.integer(names(cells)), lengths(texts)), unlist(lapply(texts, seq_along)))
 }
 
 notebook_readers <- list(rmd = read_markdown, qmd = read_markdown, ipynb = read_notebook)

@@ -1,10 +1,12 @@
 # The code cells of a Jupyter notebook: just enough of JSON for base R, which has no reader of it.
 
-# Texts of the code cells, in order.
+# Texts of the code cells, in order, named by their place among all cells of the notebook.
 notebook_cells <- function(text) {
   cells <- parse_json(text)$cells
-  code <- Filter(function(cell) identical(cell$cell_type, "code"), cells)
-  vapply(code, function(cell) paste(unlist(cell$source), collapse = ""), "")
+  code <- which(vapply(cells, function(cell) identical(cell$cell_type, "code"), NA))
+  texts <- vapply(cells[code], function(cell) paste(unlist(cell$source), collapse = ""), "")
+  names(texts) <- code
+  texts
 }
 
 # A JSON text as R lists; numbers as doubles, objects as named lists.

@@ -17,7 +17,9 @@ LEFT_ALONE <- c(
   "candidate_lines", "ggplot", "aes", "subset", "transform", "filter", "mutate", "select", "summarise", "summarize", "group_by", "arrange",
   "substitute2", "str2lang", "parse", "setattr", ":=", "..", "environment", "new", "invokeRestart", "warning", "stop", "message", "NextMethod",
   "callNextMethod", "methods", "data.frame_", "library.dynam", "vignette", "options", "par", "plot", "lines", "legend", "points", "abline")
-# Of those, the ones whose value is worth recording: the whole call is wrapped, its arguments are not.
+# Of those, the ones that may not even be wrapped as a whole.
+HANDS_OFF <- c("UseMethod", "standardGeneric", "on.exit", "break", "next", "function", "::", ":::", "~", "delayedAssign", "browser")
+# And the ones whose value is worth recording: the whole call is wrapped, its arguments are not.
 WORTH_RECORDING <- c("NextMethod", "callNextMethod", "callSuper", "evalq", "match.arg", "subset", "transform", "candidate_lines")
 # Calls that look at the names of their arguments: symbols stay symbols, other arguments are recorded.
 NAMING <- c("cbind", "rbind", "data.frame", "table", "list2DF", "missing")
@@ -104,8 +106,8 @@ rewrite_value <- function(expression, row, source, scope, at) {
   kind <- if (root) at$kind else kind_of(expression, name)
   op <- if (is.call(expression)) operator_text(expression)
   if (!root && is_dots(expression)) return(expression)
-  if (name %in% LEFT_ALONE && !(name %in% WORTH_RECORDING) && !(root && kind %in% c("assign", "return"))) return(expression)
-  if (name %in% c("UseMethod", "standardGeneric", "on.exit", "break", "next")) return(expression)
+  if (name %in% LEFT_ALONE && !(name %in% WORTH_RECORDING) && !root) return(expression)
+  if (name %in% HANDS_OFF) return(expression)
   if (!root && !is.call(expression) && !is.symbol(expression) && !(is.numeric(expression) || is.logical(expression))) return(expression)
   id <- add_node(
     source, row, at$parent %or% 0L, if (root) NULL else at$stmt, kind, op, at$arg, expression_text(source, expression, row), at$target, scope$fun,

@@ -37,7 +37,7 @@ exchange <- ""
 respond <- function(k, lines, numbers = list()) {
   stem <- file.path(exchange, paste0("response_", k))
   bytes <- file(paste0(stem, ".bin"), "wb")
-  for (values in numbers) writeBin(values, bytes, size = 8L, endian = "little")
+  if (length(numbers)) writeBin(as.double(unlist(numbers, use.names = FALSE)), bytes, size = 8L, endian = "little")
   close(bytes)
   text <- file(paste0(stem, ".jsonl"), "wb")
   writeLines(lines, text, useBytes = TRUE)
@@ -116,7 +116,10 @@ guarded <- function(expression, limit = 0) {
           failure <<- tryCatch(describe_failure(condition, sys.calls(), sys.frames(), message, kind),
                                error = function(e) list(kind = kind, message = message))
         }),
-        error = function(condition) NULL)
+        error = function(condition) {
+          # A stack that has run over leaves no room for a calling handler.
+          if (is.null(failure)) failure <<- describe_failure(condition, list(), stack_environment, conditionMessage(condition), "error")
+        })
       FALSE
     },
     nnparity_leave = function() TRUE,
@@ -225,31 +228,27 @@ events_json <- function(store) {
   n <- event_count
   if (!n) return(character())
   node <- event_node[seq_len(n)]
+  values <- event_value[seq_len(n)]
+  watched <- seq_len(n) %in% as.integer(names(event_alternative))
   occurrence <- integer(n)
-  counted <- !(as.character(seq_len(n)) %in% names(event_alternative))
-  occurrence[counted] <- stats::ave(integer(sum(counted)), node[counted], FUN = seq_along)
-  for (k in which(!counted)) occurrence[k] <- max(occurrence[seq_len(k)][node[seq_len(k)] == node[k]])
-  rows <- integer(0)
-  paths <- character(0)
-  refs <- integer(0)
-  plain <- !vapply(event_value[seq_len(n)], is.null, NA)
-  parts <- lapply(which(plain), function(k) {
-    value <- event_value[[k]]
-    if (inherits(value, "nnparity_leaves")) {
-      leaves <- unclass(value)
-      list(rep(k, length(leaves)), vapply(leaves, `[[`, "", "path"), vapply(leaves, function(part) reference(store, part$x, part$class, part$container), 1L))
-    } else {
-      list(k, "", reference(store, value))
-    }
-  })
-  rows <- unlist(lapply(parts, `[[`, 1L))
+  occurrence[!watched] <- stats::ave(integer(sum(!watched)), node[!watched], FUN = seq_along)
+  for (k in which(watched)) occurrence[k] <- max(occurrence[seq_len(k)][node[seq_len(k)] == node[k]])
+
+  many <- which(vapply(values, inherits, NA, "nnparity_leaves"))
+  one <- setdiff(which(lengths(values) > 0L), many)
+  parts <- unlist(lapply(values[many], unclass), recursive = FALSE)
+  pick <- function(name) vapply(parts, function(part) part[[name]] %or% NA_character_, "")
+  rows <- c(one, rep(many, lengths(values[many])))
+  paths <- c(rep("", length(one)), pick("path"))
+  refs <- references(store, c(values[one], lapply(parts, `[[`, "x")), c(rep(NA_character_, length(one)), pick("class")),
+                     c(rep(NA_character_, length(one)), pick("container")))
   if (!length(rows)) return(character())
-  paths <- unlist(lapply(parts, `[[`, 2L))
-  refs <- unlist(lapply(parts, `[[`, 3L))
+  order <- order(rows)
+  rows <- rows[order]
   alternative <- rep("", length(rows))
   for (k in names(event_alternative)) alternative[rows == as.integer(k)] <- paste0(",\"alt\":", json_string(event_alternative[[k]]))
   paste0("{\"t\":\"event\",\"seq\":", seq_along(rows), ",\"node\":", node[rows], ",\"frame\":", event_frame[rows], ",\"occ\":", occurrence[rows],
-         ",\"path\":", json_string(paths), ",\"ref\":", refs, alternative, "}")
+         ",\"path\":", json_string(paths[order]), ",\"ref\":", refs[order], alternative, "}")
 }
 
 # What step returned, or why that is not list(W =, b =).

@@ -85,9 +85,7 @@ field_leaves <- function(x, class, depth) {
   under(fields, paste0("$", names), depth)
 }
 
-# The class, type and dress of a leaf, for the "value" lines.
-class_of_leaf <- function(x) switch(typeof(x), double = "numeric", integer = "integer", logical = "logical", complex = "complex", "numeric")
-
+# The dress and the dimensions of a leaf, for the "value" lines.
 container_of_leaf <- function(x) {
   dim <- attr(x, "dim", exact = TRUE)
   if (length(dim) == 1L) "1d" else if (!is.null(dim)) "matrix" else if (length(x) == 1L) "scalar" else "vector"
@@ -103,29 +101,76 @@ dim_of_leaf <- function(x) {
 new_store <- function() {
   store <- new.env(parent = emptyenv())
   store$keys <- new.env(hash = TRUE, parent = emptyenv())
+  store$scalars <- list()
   store$values <- list()
   store$lines <- character()
+  store$count <- 0L
   store$offset <- 0
   store
 }
 
-# The number of an array in the store; equal bytes with equal dimensions share one.
-reference <- function(store, x, class = NULL, container = NULL) {
-  numbers <- if (is.complex(x)) Re(x) else as.double(x)
+NUMBER_TYPES <- c(double = "float64", integer = "int32", logical = "bool", complex = "complex128")
+CLASSES <- c(double = "numeric", integer = "integer", logical = "logical", complex = "complex")
+
+# The numbers of many leaves in the store (a list of plain arrays; class and container NA where they speak for themselves).
+# Equal bytes with equal dimensions and dress share one number. Scalars, by far the most in a network of loops, go all at once.
+references <- function(store, leaves, classes, containers) {
+  refs <- integer(length(leaves))
+  types <- vapply(leaves, typeof, "")
+  bare <- lengths(leaves) == 1L & is.na(classes) & is.na(containers) & types != "complex" & vapply(leaves, function(x) is.null(attributes(x)), NA)
+  for (type in unique(types[bare])) {
+    which_ones <- which(bare & types == type)
+    numbers <- as.double(unlist(leaves[which_ones]))
+    negative_zero <- numbers == 0 & 1 / numbers < 0
+    negative_zero[is.na(negative_zero)] <- FALSE
+    refs[which_ones[!negative_zero]] <- scalar_references(store, numbers[!negative_zero], type, type)
+    refs[which_ones[negative_zero]] <- scalar_references(store, numbers[negative_zero], type, "negative zero")
+  }
+  for (k in which(!bare)) refs[k] <- array_reference(store, leaves[[k]], if (!is.na(classes[k])) classes[k], if (!is.na(containers[k])) containers[k])
+  refs
+}
+
+reference <- function(store, x, class = NULL, container = NULL) references(store, list(x), class %or% NA_character_, container %or% NA_character_)
+
+scalar_references <- function(store, numbers, type, key) {
+  if (!length(numbers)) return(integer())
   numbers[is.na(numbers)] <- NaN
+  known <- store$scalars[[key]]
+  fresh <- unique(numbers)
+  fresh <- fresh[!(fresh %in% known$numbers)]
+  if (length(fresh)) {
+    refs <- store$count + seq_along(fresh)
+    append_values(store, as.list(fresh), "1", 1L, CLASSES[[type]], NUMBER_TYPES[[type]], "scalar")
+    known <- list(numbers = c(known$numbers, fresh), refs = c(known$refs, refs))
+    store$scalars[[key]] <- known
+  }
+  known$refs[match(numbers, known$numbers)]
+}
+
+array_reference <- function(store, x, class, container) {
+  numbers <- if (is.complex(x)) Re(x) else as.double(x)
+  attributes(numbers) <- NULL
+  if (anyNA(numbers)) numbers[is.na(numbers)] <- NaN
   size <- length(numbers)
-  dim <- as.integer(dim_of_leaf(x))
-  class <- class %or% class_of_leaf(x)
+  dim <- paste(dim_of_leaf(x), collapse = ",")
+  type <- typeof(x)
+  class <- class %or% CLASSES[[type]]
   container <- container %or% container_of_leaf(x)
-  key <- paste(sprintf("%a", numbers[c(1L, (size + 1L) %/% 2L, size)]), size, paste(dim, collapse = "x"), class, container, sep = "|", collapse = "|")
+  key <- paste(numbers[1L], numbers[(size + 1L) %/% 2L], numbers[size], size, dim, class, container)
   for (candidate in store$keys[[key]]) if (identical(store$values[[candidate]], numbers, num.eq = FALSE)) return(candidate)
-  ref <- length(store$values) + 1L
-  store$values[[ref]] <- numbers
+  append_values(store, list(numbers), dim, size, class, NUMBER_TYPES[[type]], container)
+  ref <- store$count
   store$keys[[key]] <- c(store$keys[[key]], ref)
-  type <- switch(typeof(x), integer = "int32", logical = "bool", complex = "complex128", "float64")
-  store$lines[ref] <- sprintf(
-    "{\"t\":\"value\",\"ref\":%d,\"dim\":[%s],\"n\":%d,\"offset\":%.0f,\"class\":\"%s\",\"dtype\":\"%s\",\"container\":\"%s\"}",
-    ref, paste(dim, collapse = ","), size, store$offset, class, type, container)
-  store$offset <- store$offset + size
   ref
+}
+
+append_values <- function(store, values, dim, size, class, type, container) {
+  count <- length(values)
+  refs <- store$count + seq_len(count)
+  store$values[refs] <- values
+  store$lines[refs] <- sprintf(
+    "{\"t\":\"value\",\"ref\":%d,\"dim\":[%s],\"n\":%d,\"offset\":%.0f,\"class\":\"%s\",\"dtype\":\"%s\",\"container\":\"%s\"}",
+    refs, dim, size, store$offset + (seq_len(count) - 1) * size, class, type, container)
+  store$count <- store$count + count
+  store$offset <- store$offset + count * size
 }
