@@ -24,7 +24,8 @@ class Blamer:
     def events_of(self, seen: Seen) -> list:
         """The computing events of the hits, in order; names, indices and the adapter's copies do not compute."""
         events = []
-        for hit in seen.hits():
+        hits = seen.hits()
+        for hit in [hit for hit in hits if abs(abs(hit.factor) - 1) < 1e-9] or hits:
             first = self.run.computed(hit.ref)
             if first is not None:
                 events.append(first)
@@ -37,8 +38,17 @@ class Blamer:
         if formula.text == "?":
             events = self.events_of(departure.seen)
             return self.first_unlabelled(events[0]) if events else None
+        if formula.id == "np-alias" and formula.parts:
+            for event in self.run.events:
+                if self.run.node(event).kind == "after" and event.ref in {
+                    hit.ref for hit in self.follower.present(np.asarray(formula.parts[0])).hits()
+                }:
+                    return event
         for part in formula.parts:
             if self._is_textbook(part, departure):
+                event = self._returned_part(part, departure)
+                if event is not None:
+                    return event
                 continue
             events = self.events_of(self.follower.present(np.asarray(part)))
             if events:
@@ -49,6 +59,20 @@ class Blamer:
         if formula.omits:
             return self._omission(events[0], departure)
         return self._innocent_helper(events[0])
+
+    def _returned_part(self, part, departure):
+        """The return of a helper that hands the wrong factor to the expression which gives the wrong value."""
+        refs = {hit.ref for hit in self.follower.present(np.asarray(part)).hits()}
+        for event in self.events_of(departure.seen)[:1]:
+            for operand in self.run.operands(event):
+                if operand.ref not in refs or self.run.node(operand).kind != "call":
+                    continue
+                for inner in self.run.by_ref.get(operand.ref, ()):
+                    frame = self.run.frames.get(inner.frame)
+                    called = frame is not None and frame.call_node == operand.node
+                    if called and self.run.node(inner).kind == "return" and not self._right_elsewhere(inner):
+                        return inner
+        return None
 
     def _is_textbook(self, part: np.ndarray, departure) -> bool:
         """A wrong part that stands in the right program too (a softmax' own a(1 − a), say) says nothing of the place."""
@@ -66,17 +90,17 @@ class Blamer:
         if use is None:
             return event
         consumer, operand = use
+        idle = self._changed_nothing(refs, event, consumer)
+        if idle is not None:
+            return idle
+        passed = self._passed_on(refs, event, consumer)
+        if passed is not None:
+            return passed
         if self.run.node(operand).kind not in READS:
             return operand
         definition = self.run.definition(operand)
         if definition is not None:
-            root = self.run.statement(definition)
-            producers = self._inside(definition, refs)
-            if producers is not None and self.run.statement(producers).id == root.id:
-                return definition
-            if producers is None:  # a plain copy
-                return definition
-            return producers if producers.frame != consumer.frame else definition
+            return self._inside(definition, refs) or definition
         for call, frame in self.run.calls_above(operand.frame):  # an argument
             if event.frame == frame:
                 for argument in self.run.arguments(call, frame, consumer.seq):
@@ -87,14 +111,47 @@ class Blamer:
                         return argument
         return consumer if event.frame != consumer.frame else event
 
+    def _changed_nothing(self, refs: set[int], event, consumer):
+        """A partial assignment, between the computation and the use, that left the value as it was: a mask that never bites."""
+        idle = [
+            other for ref in refs for other in self.run.by_ref.get(ref, ())
+            if self.run.node(other).kind == "after" and event.seq < other.seq < consumer.seq
+            and self.run.node(other).file != self.run.adapter and self._partial(other)
+        ]
+        return max(idle, key=lambda other: other.seq) if idle else None
+
+    def _partial(self, event) -> bool:
+        """The statement assigns to some elements chosen by a condition."""
+        target = self.run.statement(event).target or ""
+        return any(sign in target for sign in ("<", ">", "==")) or target.count("[") > target.count("[[") * 2
+
+    def _passed_on(self, refs: set[int], event, consumer):
+        """A function that only hands on what it was given, between the computation and the use."""
+        for ref in refs:
+            for other in self.run.by_ref.get(ref, ()):
+                node = self.run.node(other)
+                if node.kind != "return" or not event.seq < other.seq < consumer.seq or other.frame == event.frame:
+                    continue
+                if self.run.children.get(node.id) or node.file == self.run.adapter or "(" in node.text:
+                    continue
+                frame = self.run.frames.get(other.frame)
+                call = self.run.call_of(other.frame)
+                if frame is None or call is None:
+                    continue
+                if any(argument.ref == ref for argument in self.run.arguments(*call, other.seq)):
+                    return other
+        return None
+
     def _inside(self, definition, refs):
-        """The event that computed the value of an assignment, if that was more than reading a name."""
+        """The event in a function called by an assignment that computed the assigned value; None where it computed it itself."""
         statement = self.run.statement(definition)
+        calls = {id for id, node in self.run.nodes.items() if node.stmt == statement.id and node.kind == "call"} | {statement.id}
         for event in self.run.by_ref.get(definition.ref, ()):
-            if event.seq <= definition.seq and self.run.node(event).kind not in READS and event.node != statement.id:
-                return event
-        node = self.run.node(definition)
-        return None if node.kind in READS or (node.op is None and not self.run.children.get(node.id)) else definition
+            if event.seq < definition.seq and self.run.node(event).kind not in READS:
+                for call, frame in self.run.calls_above(event.frame):
+                    if call in calls and frame == definition.frame:
+                        return event
+        return None
 
     def _use_of(self, refs: set[int], after: int):
         """The first expression that takes one of the values as an operand and makes something else of it."""
@@ -117,7 +174,7 @@ class Blamer:
         """A helper that is right for what it was given is not to blame: its caller is."""
         current = event
         for call, frame in self.run.calls_above(event.frame):
-            if not (self._right_for_its_input(current) or self._right_elsewhere(event)):
+            if not (self._right_for_its_input(current) or self._right_elsewhere(current)):
                 break
             callers = [e for e in self.run.by_frame_node.get((frame, call), ()) if e.seq > current.seq]
             if not callers:
@@ -133,27 +190,19 @@ class Blamer:
         function = self.run.frames.get(event.frame)
         if function is None or function.fun is None:
             return False
-        for seen in self._reads(event.frame, event.seq):
+        call = self.run.call_of(event.frame)
+        if call is None:
+            return False
+        for seen in self.run.arguments(*call, event.seq):
             given = normal_form(self.run.value(seen))
-            if given.shape != value.shape or self.run.definition(seen) is not None and not self._is_copy(seen):
+            if given.shape != value.shape:
                 continue
             column = given.reshape(given.shape[0], -1)
-            for name in book.ELEMENTWISE[1:] if False else ("sigmoid", "tanh", "softplus", "elu", "gelu", "silu", "relu"):
+            for name in ("sigmoid", "tanh", "softplus", "elu", "gelu", "silu", "relu"):
                 for known in (book.activation_value(name, column), book.activation_slope(name, column)):
                     if proportion(value.reshape(column.shape), known) is not None:
                         return True
         return False
-
-    def _is_copy(self, read) -> bool:
-        definition = self.run.definition(read)
-        return definition is not None and not self.run.children.get(self.run.statement(definition).id)
-
-    def _reads(self, frame: int, before: int):
-        names = set()
-        for event in self.run.events:
-            if event.frame == frame and self.run.node(event).kind == "name" and event.ref not in names:
-                names.add(event.ref)
-                yield event
 
     def _right_elsewhere(self, event) -> bool:
         """Another call of the same function gave, at the same place, a value that the textbook knows."""

@@ -150,7 +150,7 @@ class Conclusion:
                 found.append(self._lost(update))
             elif abs(update.keep - 1) > self.follower.loose:
                 found.append(self._kept(update))
-            elif update.weights is None:
+            elif update.weights is None and update.formula.right:
                 factors[name] = -update.rate / eta
         found += self._from_factors(factors)
         return found
@@ -216,13 +216,13 @@ class Conclusion:
         if seen is None:
             return None
         hits = [hit for hit in seen.batch if abs(abs(hit.factor) - 1) > 1e-9]
-        near = [hit for hit in hits if abs(hit.factor / ratio - 1) < 1e-6] or hits
+        near = [hit for hit in hits if abs(abs(hit.factor / ratio) - 1) < 1e-4] or hits
         events = [event for hit in near if (event := self.run.computed(hit.ref)) is not None]
-        return max(events, key=lambda event: event.seq) if near and events else None
+        return min(events, key=lambda event: event.seq) if events else None
 
     def _convention(self, factor: float, names: list[str]) -> Finding:
         update = self.state.updates[names[0]]
-        event = self._returned(names[0][0], update.layer)
+        event = self._origin_of_factor(factor, names) or self._returned(names[0][0], update.layer)
         id = self._factor_id(factor)
         words = factor_text(factor, self.textbook.m, self.textbook.eta, self.textbook.Y.shape[0]) or f"{factor:.6g}·"
         finding = Finding(id, "convention", "update", f"{names[0]}", update.layer,
@@ -233,6 +233,23 @@ class Conclusion:
             f"a learning rate of η/{factor:.6g} makes up for it."
         )
         return self._placed(finding)
+
+    def _origin_of_factor(self, factor: float, names: list[str]):
+        """Where a constant enters: at delta[L], else at the gradients."""
+        L = self.textbook.depth
+        delta = self.state.seen.get(f"delta{L}")
+        if delta is not None and not any(abs(abs(hit.factor) - 1) < 1e-9 for hit in delta.hits()):
+            event = self._scaled_event(f"delta{L}", factor)
+            if event is not None:
+                return event
+        for name in names:
+            quantity = f"d{name[0]}{self.state.updates[name].layer}"
+            seen = self.state.seen.get(quantity)
+            if seen is not None and not any(abs(abs(hit.factor) - 1) < 1e-9 for hit in seen.batch):
+                event = self._scaled_event(quantity, factor)
+                if event is not None:
+                    return event
+        return None
 
     def _ascent(self, names: list[str], size: float) -> Finding:
         """The sign is turned where the code leaves the textbook's: at y − a with a minus update, else at the update."""
@@ -259,13 +276,26 @@ class Conclusion:
                         break
         if event is None:
             event = self._gradient_turned(names) or self._returned(names[0][0], update.layer)
-        finding = Finding("ascent", "bug", "backward" if quantity.startswith("d") else "update", quantity, start,
+        id = "ascent"
+        if {name[0] for name in names} == {"b"}:
+            folded = self._folded(update)
+            if folded is not None:
+                event, id = folded, "bias-sign"
+        finding = Finding(id, "bug", "backward" if quantity.startswith("d") else "update", quantity, start,
                           "", right, event, layers=layers)
         value = update.right.value
         finding.evidence = evidence_of(-value, value, self._terms(update.layer))
         finding = self._placed(finding)
         finding.computes = self.explainer.computes(event) if event is not None else f"−({right})"
         return finding
+
+    def _folded(self, update: Update):
+        """The gradient of a layer whose bias is a weight of a constant input, and that input's sign differs."""
+        seen = self.state.seen.get(f"db{update.layer}")
+        parts = [hit for hit in (seen.hits() if seen else []) if hit.layout == "part"]
+        whole = [hit for hit in (seen.hits() if seen else []) if hit.layout != "part" and abs(abs(hit.factor) - 1) < 1e-9]
+        events = [e for hit in parts if (e := self.run.computed(hit.ref)) is not None and self.run.node(e).file != self.run.adapter]
+        return min(events, key=lambda e: e.seq) if events and (not whole or True) else None
 
     def _gradient_turned(self, names: list[str]):
         for name in names:

@@ -6,7 +6,7 @@ import numpy as np
 
 from nnparity.diagnosis.conclude import Conclusion, Finding
 from nnparity.diagnosis.labels import Label
-from nnparity.diagnosis.matching import normal_form
+from nnparity.diagnosis.matching import normal_form, proportion
 
 PRODUCTS = ("%*%", "@", "dot", "matmul", "crossprod", "tcrossprod")
 
@@ -41,6 +41,8 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     remedy = _remedy(matrices, error, conclusion)
     if remedy is not None:
         id, expected, fix, quantity, layer = remedy
+    if remedy is None:
+        id, expected, quantity, layer = _misfit(values, conclusion) or (id, expected, quantity, layer)
     message = " ".join(str(error.message).split())
     if error.kind == "timeout":
         message, fix = "step did not come back within the time limit", "Look for a loop that never ends."
@@ -68,6 +70,27 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     return finding
 
 
+def _misfit(values, conclusion: Conclusion):
+    """An operand that is a product of quantities which do not belong together."""
+    state, t = conclusion.state, conclusion.textbook
+    for _, value, label in values:
+        form = normal_form(value)
+        if label is not None or form.size < 2:
+            continue
+        if t.language == "Python" and form.shape == (t.m, t.m) and t.m > 1:
+            return "np-broadcast", "shapes that agree", f"delta{t.depth}", t.depth
+        for i, delta in state.delta.items():
+            for j, signal in {**state.A}.items():
+                if j == i - 1:
+                    continue
+                products = [delta @ signal.T] + [np.outer(delta[:, k], signal[:, k]) for k in range(t.m)]
+                for product in products:
+                    for shape in (product, product.T):
+                        if shape.shape == form.shape and proportion(form, shape) is not None:
+                            return "wrong-layer", f"delta{i}·A{i - 1}ᵀ, not delta{i}·A{j}ᵀ", f"dW{i}", i
+    return None
+
+
 def _phase(quantity: str) -> str:
     if quantity.startswith("d"):
         return "backward"
@@ -79,6 +102,8 @@ def _idiom(message: str, matrices) -> str | None:
         return "r-condition-length"
     if "subscript out of bounds" in message or "index" in message and "out of" in message:
         return "r-countdown-loop" if "subscript" in message else None
+    if "could not be broadcast" in message:
+        return "np-broadcast"
     if "non-conformable" in message and any(value.ndim == 1 for _, value, _ in matrices):
         return "r-vector-orientation"
     if "incorrect number of dimensions" in message:
@@ -135,7 +160,6 @@ def _arrangements(a: np.ndarray, b: np.ndarray):
 def _known(value: np.ndarray, conclusion: Conclusion):
     """The textbook quantity, or usual step towards one, that a value is."""
     from nnparity.diagnosis.labels import vocabulary
-    from nnparity.diagnosis.matching import proportion
 
     for text, quantity, wanted, right, kind in vocabulary(conclusion.state, conclusion.textbook):
         if not right:

@@ -44,6 +44,7 @@ class Textbook:
     slope: float
     language: str
     no_bias: tuple[int, ...] = ()
+    target_orders: tuple = ()  # (words, Y in the order that goes with X) where the two were shuffled apart
 
     @property
     def depth(self) -> int:
@@ -112,11 +113,12 @@ class State:
     inferred: dict[str, object] = field(default_factory=dict)
     loss: str = ""
     cost: float = 0.0
+    weights: np.ndarray | None = None  # how much each sample counts, where they count unequally
 
     def branch(self, cost: float) -> State:
         return State(
             list(self.activations), dict(self.Z), dict(self.A), dict(self.delta), dict(self.rights), dict(self.used),
-            dict(self.seen), list(self.departures), dict(self.updates), dict(self.inferred), self.loss, self.cost + cost,
+            dict(self.seen), list(self.departures), dict(self.updates), dict(self.inferred), self.loss, self.cost + cost, self.weights,
         )
 
 
@@ -132,6 +134,17 @@ class Follower:
         self.by_use = by_use
         self.loose = loose
         self._presence: dict = {}
+        self._plain: dict = {}
+        self.orders = _orders(index, textbook.X)
+        t = textbook
+        pairs = []
+        for order in self.orders or [np.arange(t.m)]:
+            back = np.argsort(order)
+            for other in _orders(index, t.Y, keep_identity=True):
+                targets = t.Y[:, other][:, back]
+                if not np.array_equal(targets, t.Y):
+                    pairs.append(("of the batch", targets))
+        t.target_orders = tuple(pairs[:3])
 
     # -- presence --------------------------------------------------------------------------------------------------
 
@@ -141,6 +154,9 @@ class Follower:
         if key in self._presence:
             return self._presence[key]
         batch = tuple(self.index.find(value, parts=True))
+        if not batch and value.ndim == 2:
+            for order in self.orders:
+                batch = batch or tuple(self.index.find(value[:, order], parts=True))
         samples = []
         if value.ndim == 2 and value.shape[1] > 1 and not batch:
             first = self.index.find(value[:, 0], parts=True)
@@ -150,6 +166,7 @@ class Follower:
                     hits = self.index.find(value[:, i], parts=True)
                     if hits:
                         samples.append((i, tuple(hits)))
+                samples = _same_scale(samples)
         coverage = 1.0 if batch else len(samples) / max(1, value.shape[-1] if value.ndim else 1)
         self._presence[key] = Seen(batch, tuple(samples), (), coverage)
         return self._presence[key]
@@ -211,10 +228,10 @@ class Follower:
         right = next(f for f in formulas if f.right)
         found, rank = False, 0
         for formula in formulas:
-            seen = self.present(formula.value)
+            seen = unscaled(self.present(formula.value))
             if not seen:
                 continue
-            if formula.omits and not formula.right and self._is_only_a_step(state, quantity, formula, formulas):
+            if formula.omits and not formula.right:
                 cost = COST["departure"] + 1
             elif formula.right:
                 cost = COST["rank"] * rank + (1.5 if formula.text == f"Z{layer}" and letter == "A" and rank else 0)
@@ -230,9 +247,6 @@ class Follower:
             if self.by_use is not None:
                 for formula, seen in self.by_use(self, state, quantity, layer):
                     yield self._used(state, layer, letter, quantity, formula, right, seen, COST["by use"], wanted)
-
-    def _is_only_a_step(self, state, quantity, formula, formulas) -> bool:
-        return True
 
     def _used(self, state, layer, letter, quantity, formula, right, seen, cost, wanted) -> State:
         new = state.branch(cost)
@@ -343,6 +357,15 @@ class Follower:
                     where = self.present(formula.value)
                     state.departures.append(Departure(quantity, layer, "backward", formula, right, where))
                 return
+        for formula in self._beyond_the_layer(state, layer, letter):
+            fit = self._fit(old, new, formula.value)
+            if fit is not None and abs(fit[0] - 1) <= self.loose and old.size > 2:
+                state.updates[name] = Update(name, layer, 1.0, fit[1], formula, right)
+                state.used[quantity] = formula
+                known = any(departure.formula.id == formula.id for departure in state.departures)
+                state.cost += 2.0 if known else COST["departure"]
+                state.departures.append(Departure(quantity, layer, "backward", formula, right, Seen()))
+                return
         weights = self._sample_weights(state, layer, letter, new - old)
         if weights is not None:
             text = "samples counted " + ", ".join(f"{w:.3g}" for w in weights)
@@ -350,11 +373,61 @@ class Follower:
             formula = Formula(_weights_id(weights), text, value)
             state.updates[name] = Update(name, layer, 1.0, -t.eta, formula, right, weights)
             state.used[quantity] = formula
-            state.cost += COST["departure"] + 2
+            state.cost += COST["departure"] + 2 if state.weights is None else 2
+            state.weights = weights
             state.departures.append(Departure(quantity, layer, "backward", formula, right, Seen()))
             return
         state.updates[name] = Update(name, layer, float("nan"), float("nan"), None, right)
         state.cost += COST["unknown"]
+
+    def _beyond_the_layer(self, state: State, layer: int, letter: str) -> Iterable[Formula]:
+        """Gradients that involve other layers: taken after another layer's update, or summed with another layer's."""
+        t = self.textbook
+        for words, changed in (
+            ("below", [k for k in range(1, t.depth + 1) if k < layer]),
+            ("above", [k for k in range(1, t.depth + 1) if k > layer]),
+            ("all others", [k for k in range(1, t.depth + 1) if k != layer]),
+        ):
+            if changed and all(np.all(np.isfinite(self.W_new[k - 1])) for k in changed):
+                gradient = self._plain_gradients(state, changed)
+                if gradient is not None:
+                    value = gradient[layer][0 if letter == "W" else 1]
+                    yield Formula("sequential-update", f"d{letter}{layer} taken after the update of the layers {words}", value)
+        plain = self._plain_gradients(state, [])
+        if plain is not None and letter == "W":
+            mine = plain[layer][0]
+            for other, (gradient, _) in plain.items():
+                if other != layer and gradient.shape == mine.shape:
+                    id = "np-alias" if t.language == "Python" else "accumulator-not-reset"
+                    yield Formula(id, f"dW{layer} + dW{other}", mine + gradient)
+        if plain is not None and letter == "b":
+            mine = plain[layer][1]
+            for other, (_, gradient) in plain.items():
+                if other != layer and gradient.shape == mine.shape:
+                    id = "np-alias" if t.language == "Python" else "accumulator-not-reset"
+                    yield Formula(id, f"db{layer} + db{other}", mine + gradient)
+
+    def _plain_gradients(self, state: State, changed: list[int]):
+        """dW and db of every layer by the book, with the layers in `changed` at their returned values."""
+        t = self.textbook
+        key = (tuple(changed), tuple(state.activations), state.loss)
+        if key not in self._plain:
+            W = [self.W_new[k] if k + 1 in changed else w for k, w in enumerate(t.W)]
+            b = [self.b_new[k] if k + 1 in changed else v for k, v in enumerate(t.b)]
+            A, Z = {0: t.X}, {}
+            for k in range(1, t.depth + 1):
+                Z[k] = W[k - 1] @ A[k - 1] + b[k - 1][:, None]
+                A[k] = book.activation_value(state.activations[k - 1], Z[k], t.slope)
+            delta = book.delta_of(state.loss or t.loss, state.activations[-1], Z[t.depth], A[t.depth], t.Y, t.slope)
+            gradients = {}
+            for k in range(t.depth, 0, -1):
+                if delta is None:
+                    break
+                gradients[k] = (delta @ A[k - 1].T / t.m, delta.mean(axis=1))
+                if k > 1:
+                    delta = W[k - 1].T @ delta * book.activation_slope(state.activations[k - 2], Z[k - 1], t.slope)
+            self._plain[key] = gradients if len(gradients) == t.depth else None
+        return self._plain[key]
 
     def _fit(self, old: np.ndarray, new: np.ndarray, gradient: np.ndarray) -> tuple[float, float] | None:
         """keep and rate with new = keep * old + rate * gradient, element by element; None if there are none."""
@@ -386,14 +459,64 @@ class Follower:
             basis = np.column_stack([np.outer(delta[:, i], a[:, i]).ravel() for i in range(m)])
         else:
             basis = delta
+        if state.weights is not None:
+            value = basis @ state.weights
+            if proportion(change.ravel(), value, self.loose) is not None:
+                return state.weights
         if basis.shape[0] <= m:
             return None
         solution, *_ = np.linalg.lstsq(basis, -change.ravel() / self.textbook.eta, rcond=None)
         rest = np.max(np.abs(basis @ solution + change.ravel() / self.textbook.eta))
-        if rest > 1e-8 * np.max(np.abs(change)) / self.textbook.eta:
+        if not np.any(solution) or rest > 1e-8 * np.max(np.abs(change)) / self.textbook.eta:
             return None
         solution[np.abs(solution) < 1e-9 * np.max(np.abs(solution))] = 0.0
         return solution
+
+
+def unscaled(seen: Seen) -> Seen:
+    """Only the hits that are the quantity itself, up to sign."""
+    batch = tuple(hit for hit in seen.batch if abs(abs(hit.factor) - 1) < 1e-6)
+    samples = []
+    for i, hits in seen.samples:
+        exact = tuple(hit for hit in hits if abs(abs(hit.factor) - 1) < 1e-6)
+        if exact:
+            samples.append((i, exact))
+    total = max(1, len(seen.samples))
+    return Seen(batch, tuple(samples), (), 1.0 if batch else seen.coverage * len(samples) / total)
+
+
+def _same_scale(samples: list) -> list:
+    """Keep the factors that all samples share; a factor of its own for each sample is another quantity."""
+    if len(samples) < 2:
+        return samples
+    shared = None
+    for _, hits in samples:
+        factors = {float(f"{hit.factor:.7g}") for hit in hits}
+        shared = factors if shared is None else shared & factors
+    if not shared:
+        return []
+    return [(i, tuple(hit for hit in hits if float(f"{hit.factor:.7g}") in shared)) for i, hits in samples]
+
+
+def _orders(index: ValueIndex, value: np.ndarray, keep_identity: bool = False) -> list[np.ndarray]:
+    """Permutations of the samples in which `value` was recorded."""
+    n, m = value.shape
+    columns = {value[:, i].tobytes(): i for i in range(m)}
+    found: list[np.ndarray] = []
+    for _, recorded in index.of_size(value.size):
+        if recorded.shape == (m, n) and n != m:
+            recorded = recorded.T
+        if recorded.shape != (n, m):
+            continue
+        order = [columns.get(np.ascontiguousarray(recorded[:, i]).tobytes()) for i in range(m)]
+        if None in order:
+            continue
+        permutation = np.array(order)
+        whole = len(set(order)) == len(columns)
+        identity = np.array_equal(value[:, permutation], value)
+        if whole and (keep_identity or not identity) and not any(np.array_equal(permutation, other) for other in found):
+            found.append(permutation)
+    return found[:3]
 
 
 def _weights_id(weights: np.ndarray) -> str:

@@ -24,12 +24,13 @@ def factor_text(factor: float, m: int, eta: float, n_out: int) -> str | None:
     """A constant in words: '', '−', '2·', '(1/m)·', 'η·' …; None when it is none of the known ones."""
     sign = "−" if factor < 0 else ""
     size = abs(factor)
-    words = {
-        1.0: "", 2.0: "2·", 0.5: "½·", float(m): "m·", 1.0 / m: "(1/m)·", eta: "η·", eta / m: "(η/m)·", 1 / eta: "(1/η)·",
-        2.0 / n_out: "(2/n)·", 1.0 / n_out: "(1/n)·", float(n_out): "n·", 2.0 * eta: "2η·", 2.0 / m: "(2/m)·",
-        eta * m: "ηm·", 2 * eta / m: "(2η/m)·", 1.0 / (m * n_out): "(1/(m·n))·", 1.0 / m**2: "(1/m²)·",
-    }
-    for value, text in words.items():
+    words = [  # where two names fit one number, the first is meant
+        (1.0, ""), (eta, "η·"), (eta / m, "(η/m)·"), (float(m), "m·"), (1.0 / m, "(1/m)·"), (2.0, "2·"), (0.5, "½·"),
+        (2.0 / n_out, "(2/n)·"), (1.0 / n_out, "(1/n)·"), (float(n_out), "n·"), (2.0 / m, "(2/m)·"), (1 / eta, "(1/η)·"),
+        (2.0 * eta, "2η·"), (eta * m, "ηm·"), (2 * eta / m, "(2η/m)·"), (1.0 / (m * n_out), "(1/(m·n))·"),
+        (1.0 / m**2, "(1/m²)·"), (2.0 * m, "2m·"), (2.0 / (m * n_out), "(2/(m·n))·"),
+    ]
+    for value, text in words:
         if abs(size - value) <= 1e-9 * value:
             return sign + text
     return None

@@ -93,6 +93,10 @@ class ValueIndex:
             self._sorted[key] = (keys[order], [rows[i] for i in order])
         return self._sorted[key]
 
+    def of_size(self, size: int) -> list:
+        """(ref, value) of the recorded values with that many elements."""
+        return self._whole.get(size, [])
+
     def find(self, quantity: np.ndarray, parts: bool = False) -> list[Hit]:
         """All recorded values proportional to `quantity`; with `parts`, also those that contain it beside a bias."""
         wanted = normal_form(quantity)

@@ -183,6 +183,13 @@ def forward_activations(Z: np.ndarray, layer: int, wanted: str, known: bool, las
     yield Formula("softmax-axis", f"exp({z}) / Σ over the whole matrix", softmax_over(Z, None))
     E = np.exp(Z)
     yield Formula("softmax-axis", f"exp({z} − max of each unit) / Σ", _axis_shifted(Z))
+    yield Formula("softmax-axis", f"exp({z} − max) / Σ over the samples", _over_samples(Z))
+    F = np.exp(Z - Z.max(axis=0))
+    yield Formula("softmax-axis", f"exp({z} − max) / Σ over the whole matrix", F / F.sum())
+    yield Formula("softmax-axis", f"exp({z} − max) / recycled Σ", F / recycled(F.sum(axis=0), *Z.shape))
+    yield Formula("softmax-axis", f"exp({z} − max) / recycled Σ", (F.T / recycled(F.sum(axis=0), *Z.T.shape)).T)
+    yield Formula("softmax-axis", f"exp({z} − recycled max) / Σ", _recycled_shift(Z))
+    yield Formula(None, f"exp({z} − max), not normalised", F)
     yield Formula("softmax-axis", f"exp({z}) / recycled Σ", E / recycled(E.sum(axis=0), *Z.shape))
     yield Formula("softmax-axis", f"exp({z}) / recycled Σ", (E.T / recycled(E.sum(axis=1), *Z.T.shape)).T)
     yield Formula("softmax-twice", f"softmax(softmax({z}))", softmax_over(S, 0))
@@ -209,6 +216,16 @@ def forward_activations(Z: np.ndarray, layer: int, wanted: str, known: bool, las
     yield Formula(None, f"exp({z}) / (1 − exp({z}))", E / (1 - E))
     for name in ("sigmoid", "tanh", "relu"):
         yield Formula(None, f"{name}′({z})", activation_slope(name, Z))
+
+
+def _over_samples(Z: np.ndarray) -> np.ndarray:
+    E = np.exp(Z - Z.max(axis=0))
+    return E / E.sum(axis=1, keepdims=True)
+
+
+def _recycled_shift(Z: np.ndarray) -> np.ndarray:
+    E = np.exp(Z - recycled(Z.max(axis=0), *Z.shape))
+    return E / recycled(E.sum(axis=0), *Z.shape)
 
 
 def _axis_shifted(Z: np.ndarray) -> np.ndarray:
@@ -311,6 +328,13 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
         elif not factor.omits:
             yield Formula(factor.id, f"({a} − {y}) ⊙ {factor.text}", error * factor.value, parts=(factor.value,))
     yield Formula(None, f"({a} − {y}) ⊙ {name}′ of {name}′", error * activation_slope(name, activation_slope(name, Z)))
+    if textbook.language == "Python" and name in ("sigmoid", "tanh"):
+        changed = error * (1 - error) if name == "sigmoid" else 1 - error**2
+        yield Formula("np-alias", f"({a} − {y}) ⊙ {name}′ of ({a} − {y}), for {a} was overwritten", error * changed, parts=(error,))
+    for order, targets in textbook.target_orders:
+        value = delta_of(loss, name, Z, A, targets, slope)
+        if value is not None:
+            yield Formula("shuffle-unpaired", f"delta{L} with {y} in another order than X ({order})", value, parts=(targets,))
     squared = error**2
     for factor in (Formula(None, "1", ones), *[f for f in factors if f.right]):
         tail = "" if factor.text == "1" else f" ⊙ {factor.text}"
@@ -325,13 +349,13 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
         yield Formula(None, f"({a} − {y})/({a}(1 − {a})){tail}", error / (A * (1 - A)) * factor.value,
                       omits=factor.text == "1")
         yield Formula(None, f"({y}/{a} + (1 − {y})/(1 − {a})){tail}", (Y / A + (1 - Y) / (1 - A)) * factor.value)
-        yield Formula("label-encoding", f"({a} − {y} shifted by one class){tail}", (A - np.roll(Y, 1, axis=0)) * factor.value)
-        yield Formula("label-encoding", f"({a} − {y} shifted by one class){tail}", (A - np.roll(Y, -1, axis=0)) * factor.value)
-        yield Formula("label-encoding", f"({a} − {y} with classes shifted){tail}", (A - _dropped(Y, 1)) * factor.value)
-        yield Formula("label-encoding", f"({a} − {y} with classes shifted){tail}", (A - _dropped(Y, -1)) * factor.value)
-        yield Formula("shuffle-unpaired", f"({a} − {y} of the sample before){tail}", (A - np.roll(Y, 1, axis=1)) * factor.value)
-        yield Formula("shuffle-unpaired", f"({a} − {y} of the sample behind){tail}", (A - np.roll(Y, -1, axis=1)) * factor.value)
-        yield Formula("shuffle-unpaired", f"({a} − {y} in reverse){tail}", (A - Y[:, ::-1]) * factor.value)
+        yield Formula("label-encoding", f"({a} − {y} shifted by one class){tail}", (A - np.roll(Y, 1, axis=0)) * factor.value, parts=(np.roll(Y, 1, axis=0),))
+        yield Formula("label-encoding", f"({a} − {y} shifted by one class){tail}", (A - np.roll(Y, -1, axis=0)) * factor.value, parts=(np.roll(Y, -1, axis=0),))
+        yield Formula("label-encoding", f"({a} − {y} with classes shifted){tail}", (A - _dropped(Y, 1)) * factor.value, parts=(_dropped(Y, 1),))
+        yield Formula("label-encoding", f"({a} − {y} with classes shifted){tail}", (A - _dropped(Y, -1)) * factor.value, parts=(_dropped(Y, -1),))
+        yield Formula("shuffle-unpaired", f"({a} − {y} of the sample before){tail}", (A - np.roll(Y, 1, axis=1)) * factor.value, parts=(np.roll(Y, 1, axis=1),))
+        yield Formula("shuffle-unpaired", f"({a} − {y} of the sample behind){tail}", (A - np.roll(Y, -1, axis=1)) * factor.value, parts=(np.roll(Y, -1, axis=1),))
+        yield Formula("shuffle-unpaired", f"({a} − {y} in reverse){tail}", (A - Y[:, ::-1]) * factor.value, parts=(Y[:, ::-1],))
         yield Formula("wrong-layer", f"(Z{L} − {y}){tail}", (Z - Y) * factor.value, parts=(Z - Y,))
         yield Formula(None, f"mean error of the batch{tail}", np.broadcast_to(error.mean(axis=1, keepdims=True), A.shape) * factor.value)
         yield Formula(None, f"error summed over the units{tail}", np.broadcast_to(error.sum(axis=0), A.shape) * factor.value)
