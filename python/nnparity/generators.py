@@ -119,14 +119,14 @@ def make_image(size: int = 200) -> Made:
     x1, x2 = np.tile(place, size), np.repeat(place, size)
 
     height = (x2 + 1) / 2
-    colour = _mixed((0.18, 0.28, 0.62), (0.98, 0.62, 0.30), _smooth(height / 0.75))
+    colour = _mixed((0.18, 0.28, 0.62), (0.98, 0.62, 0.30), _smooth_step(height / 0.75))
     sun = np.sqrt((x1 - 0.25) * (x1 - 0.25) + (x2 + 0.15) * (x2 + 0.15))
-    colour = _mixed(colour, (1.0, 0.92, 0.62), 1 - _smooth((sun - 0.2) / 0.12))
+    colour = _mixed(colour, (1.0, 0.92, 0.62), 1 - _smooth_step((sun - 0.2) / 0.12))
     far_hills = 0.22 + 0.13 * np.tile(_sines(3.1 * place + 0.6), size)
-    colour = _mixed(colour, (0.36, 0.27, 0.45), _smooth((x2 - far_hills) / 0.1 + 0.5))
+    colour = _mixed(colour, (0.36, 0.27, 0.45), _smooth_step((x2 - far_hills) / 0.1 + 0.5))
     near_hills = 0.45 + 0.11 * np.tile(_sines(4.3 * place + 2.2), size)
-    colour = _mixed(colour, (0.12, 0.30, 0.24), _smooth((x2 - near_hills) / 0.08 + 0.5))
-    lake = _smooth((x2 - 0.72) / 0.08 + 0.5)
+    colour = _mixed(colour, (0.12, 0.30, 0.24), _smooth_step((x2 - near_hills) / 0.08 + 0.5))
+    lake = _smooth_step((x2 - 0.72) / 0.08 + 0.5)
     colour = _mixed(colour, (0.25, 0.45, 0.66), lake)
     return np.column_stack([x1, x2]), colour, None
 
@@ -152,7 +152,7 @@ def _sines(angle: Doubles) -> Doubles:
     return np.array([math.sin(a) for a in angle.tolist()])
 
 
-def _smooth(t: Doubles) -> Doubles:
+def _smooth_step(t: Doubles) -> Doubles:
     # 0 below 0, 1 above 1, 3t² − 2t³ between
     t = np.minimum(np.maximum(t, 0.0), 1.0)
     return t * t * (3 - 2 * t)
