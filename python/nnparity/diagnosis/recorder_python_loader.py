@@ -267,8 +267,11 @@ class Loader:
             self.execute(file, namespace, False)
         self.execute(candidate, namespace, self.functions_only)
         if prelude:
+            # In a namespace of its own: its helpers are no business of the candidate's.
+            library = {"__name__": "_nnparity_prelude"}
             with open(prelude, encoding="utf-8") as source:
-                exec(compile(source.read(), prelude, "exec"), namespace)
+                exec(compile(source.read(), prelude, "exec"), library)
+            namespace["as_step"] = library["as_step"]
         if adapter:
             self.execute(adapter, namespace, False)
         return namespace
