@@ -1,4 +1,4 @@
-"""The network: shapes, a worked example, and gradients against complex-step differences of a network written naively."""
+"""The network: shapes, a worked example, and gradients against complex-step differences of a naive network."""
 
 import itertools
 
@@ -101,7 +101,8 @@ def test_gradients_are_complex_step_differences_of_the_loss(loss, arithmetic):
             if k + 1 in network.no_bias:
                 assert not db[k].any()
             else:
-                np.testing.assert_allclose(db[k], naive_db[k], rtol=0, atol=1e-12 * scale, err_msg=f"{output} db{k + 1}")
+                where = f"{output} db{k + 1}"
+                np.testing.assert_allclose(db[k], naive_db[k], rtol=0, atol=1e-12 * scale, err_msg=where)
         assert [d.shape for d in delta] == [(4, 5), (2, 5), (3, 5)]
         checked += 1
     assert checked >= 12

@@ -1,4 +1,4 @@
-# The network: shapes, a worked example, and gradients against complex-step differences of a network written naively.
+# The network: shapes, a worked example, and gradients against complex-step differences of a naive network.
 
 refusal <- function(code) tryCatch({
   code
