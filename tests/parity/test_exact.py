@@ -14,6 +14,7 @@ import pytest
 from nnparity.activations import ACTIVATIONS
 from nnparity.arithmetic import get_arithmetic
 from nnparity.checks import InputError
+from nnparity.initializers import INITIALIZERS, initialize_parameters
 from nnparity.losses import LOSSES
 from nnparity.network import define_network
 from nnparity.optimizers import OPTIMIZERS, define_optimizer, initial_state
@@ -206,6 +207,26 @@ def test_subnormals_signed_zeros_saturation_and_overflow(root, tmp_path):
     found, count, _ = differences(cases, root, tmp_path)
     print(f"{len(cases)} networks, {count} values, {len(found)} differences")
     assert not found, "\n".join(found[:20])
+
+
+def test_initializers_draw_the_same_network(root, tmp_path):
+    sizes, seeds = [5, 4, 1, 3], [-(2**31 - 1), 0, 1, 42, 2**31 - 1]
+    (tmp_path / "draw.R").write_text(
+        f'source("{root}/R/nnparity.R")\n'
+        f'out <- file("{tmp_path}/out.bin", "wb")\n'
+        f"network <- define_network({as_r(sizes)}, no_bias = 2)\n"
+        f"for (init in names(INITIALIZERS)) for (seed in {as_r(seeds)}) {{\n"
+        "  writeBin(unlist(initialize_parameters(network, init, seed)), out)\n"
+        "}\n"
+        "close(out)\n"
+    )
+    subprocess.run(["Rscript", "--vanilla", str(tmp_path / "draw.R")], check=True, timeout=600)
+    network = define_network(sizes, no_bias=[2])
+    ours = []
+    for init, seed in itertools.product(INITIALIZERS, seeds):
+        W, b = initialize_parameters(network, init, seed)
+        ours += [weights.ravel(order="F") for weights in W] + b
+    assert same_bits(np.concatenate(ours), np.fromfile(tmp_path / "out.bin"))
 
 
 PLANTS = {
