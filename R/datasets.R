@@ -2,9 +2,9 @@
 #
 # Every file that cannot be used is turned away in one sentence with its place; nothing is guessed about missing values.
 
-# Observations and what is known about them: X, one row per observation; y, a factor, or numbers (a vector, or one row per
-# observation) where classes is NULL; classes, the levels in their order (numbers by size, text by code point); features, the
-# names of X's columns or NULL; name, where the data come from.
+# Observations and what is known about them: X, one row per observation; y, a factor, or numbers (a vector, or one row
+# per observation) where classes is NULL; classes, the levels in their order (numbers by size, text by code point);
+# features, the names of X's columns or NULL; name, where the data come from.
 new_dataset <- function(X, y, classes, features, name) {
   structure(list(X = X, y = y, classes = classes, features = features, name = name), class = "nnparity_data")
 }
@@ -15,8 +15,9 @@ print.nnparity_data <- function(x, ...) {
   invisible(x)
 }
 
-# Whatever is at `path`, told by its content (the door of --data PATH): a CSV file, an IDX file of images, a folder with an IDX
-# pair, each gzipped or not; or one of the words of DATASETS (digits, clusters, spiral, image, xor) where no such file is.
+# Whatever is at `path`, told by its content (the door of --data PATH): a CSV file, an IDX file of images, a folder with
+# an IDX pair, each gzipped or not; or one of the words of DATASETS (digits, clusters, spiral, image, xor) where no such
+# file is.
 # labels: the IDX file of the labels, when it does not lie beside the images under their name.
 load_data <- function(path, labels = NULL) {
   check_path(path, "path")
@@ -33,16 +34,17 @@ load_data <- function(path, labels = NULL) {
   if (kind == "idx") load_idx(path, labels) else load_csv(path)
 }
 
-# The 1797 handwritten digits of 8 x 8 pixels that ship with the package (Alpaydin and Kaynak, 1998, UCI Machine Learning
-# Repository, CC BY 4.0): pixels from 0 to 1 (divided by 16, exactly), or the whole numbers 0 to 16 without scale.
+# The 1797 handwritten digits of 8 x 8 pixels that ship with the package (Alpaydin and Kaynak, 1998, UCI Machine
+# Learning Repository, CC BY 4.0): pixels from 0 to 1 (divided by 16, exactly), or the whole numbers 0 to 16 without
+# scale.
 load_digits <- function(scale = TRUE) {
   data <- load_csv(file.path(data_dir(), "digits.csv.gz"), label = "digit")
   new_dataset(if (scale) data$X / 16 else data$X, data$y, data$classes, data$features, "digits")
 }
 
-# Images and labels in MNIST's IDX form, gzipped or not. path: the file of the images, or a folder with a pair (*images* and
-# *labels*; the pair train... where there are several). labels: their file; the one beside the images under their name, unless
-# given. scale: unsigned bytes become 0 to 1 (divided by 255).
+# Images and labels in MNIST's IDX form, gzipped or not. path: the file of the images, or a folder with a pair (*images*
+# and *labels*; the pair train... where there are several). labels: their file; the one beside the images under their
+# name, unless given. scale: unsigned bytes become 0 to 1 (divided by 255).
 load_idx <- function(path, labels = NULL, scale = TRUE) {
   pair <- idx_pair(path, labels)
   pixels <- read_idx(pair[[1L]])
@@ -53,7 +55,9 @@ load_idx <- function(path, labels = NULL, scale = TRUE) {
     ))
   }
   if (length(codes$shape) != 1L) {
-    stop_input(sprintf("%s: expected an IDX file of labels (1 dimension), not %d dimensions", pair[[2L]], length(codes$shape)))
+    stop_input(sprintf(
+      "%s: expected an IDX file of labels (1 dimension), not %d dimensions", pair[[2L]], length(codes$shape)
+    ))
   }
   if (pixels$shape[[1L]] != codes$shape[[1L]]) {
     stop_input(sprintf(
@@ -73,17 +77,18 @@ load_idx <- function(path, labels = NULL, scale = TRUE) {
   X <- matrix(as.double(pixels$values), pixels$shape[[1L]], byrow = TRUE)
   if (scale && pixels$type == 8) X <- X / 255
   classes <- as.character(0:max(codes$values))
-  new_dataset(X, factor(codes$values, levels = 0:max(codes$values), labels = classes), classes, NULL, basename(pair[[1L]]))
+  new_dataset(X, factor(codes$values, levels = classes), classes, NULL, basename(pair[[1L]]))
 }
 
-# A table of numbers with one column of labels, gzipped or not; commas, semicolons or tabs separate (the most frequent in the
-# first line), and blank lines do not count.
-# label: the label's column: its name, its number, "first" or "last". "auto" takes the column named label, class, target, digit,
-# species or y; else the only one with text; else the last, or the first where the last is constant.
+# A table of numbers with one column of labels, gzipped or not; commas, semicolons or tabs separate (the most frequent
+# in the first line), and blank lines do not count.
+# label: the label's column: its name, its number, "first" or "last". "auto" takes the column named label, class,
+# target, digit, species or y; else the only one with text in the first row; else the last, or the first where the last
+# is constant.
 # header: whether the first line names the columns. "auto": it does if some column has no number there and one below.
-# classes: whether labels are classes. "auto": text is; whole numbers are where they are at most 100 and begin with 0 or 1 (or
-# are -1 and 1); others are numbers to predict.
-# A first column whose name is empty holds the row names that write.csv writes, and is left out.
+# classes: whether labels are classes. "auto": text is; whole numbers are where they are at most 100 and begin with 0 or
+# 1 (or are -1 and 1); others are numbers to predict. A first column whose name is empty holds the row names that
+# write.csv writes, and is left out.
 load_csv <- function(path, label = "auto", header = "auto", classes = "auto") {
   rows <- csv_rows(path)
   named <- has_header(rows, header)
@@ -94,7 +99,8 @@ load_csv <- function(path, label = "auto", header = "auto", classes = "auto") {
   if (any(widths != widths[[1L]])) {
     wrong <- which(widths != widths[[1L]])[[1L]]
     stop_input(sprintf(
-      "%s, line %d: expected %d columns as in the first line, not %d", path, rows$lines[[wrong]], widths[[1L]], widths[[wrong]]
+      "%s, line %d: expected %d columns as in the first line, not %d",
+      path, rows$lines[[wrong]], widths[[1L]], widths[[wrong]]
     ))
   }
   columns <- seq_len(widths[[1L]])
@@ -111,15 +117,16 @@ load_csv <- function(path, label = "auto", header = "auto", classes = "auto") {
   new_dataset(X, target$y, target$classes, if (named) names[at], basename(path))
 }
 
-# A part of the observations for training, and the rest: list(training, rest). training: how many, a whole number or a fraction
-# below 1 (rounded down). seed: take them in the order of set.seed(seed); sample.int(n); as they stand, unless given.
+# A part of the observations for training, and the rest: list(training, rest). training: how many, a whole number or a
+# fraction below 1 (rounded down). seed: take them in the order of set.seed(seed); sample.int(n); as they stand, unless
+# given.
 split_data <- function(data, training, seed = NULL) {
   n <- nrow(data$X)
   is_number <- is.numeric(training) && length(training) == 1L && is.finite(training)
   count <- if (is_number && training > 0 && training < 1) floor(n * training) else training
   if (!is_number || count != floor(count) || count < 1 || count >= n) {
     stop_input(sprintf(
-      "training must be a fraction below 1 or a whole number from 1 to %d that leaves something of %d observations, not %s",
+      "training must be a fraction below 1 or a whole number from 1 to %d (there are %d observations), not %s",
       n - 1L, n, describe(training)
     ))
   }
@@ -131,7 +138,8 @@ split_data <- function(data, training, seed = NULL) {
   list(training = part(order[seq_len(count)]), rest = part(order[seq.int(count + 1, n)]))
 }
 
-# Classes as rows of 0 with one 1. y: a factor, or places in the classes from 1. classes: their names, or how many there are.
+# Classes as rows of 0 with one 1. y: a factor, or places in the classes from 1. classes: their names, or how many there
+# are.
 one_hot <- function(y, classes) {
   count <- if (is.numeric(classes) && length(classes) == 1L) classes else length(classes)
   codes <- if (is.factor(y)) as.integer(y) else y
@@ -141,7 +149,8 @@ one_hot <- function(y, classes) {
   wrong <- which(is.na(codes) | codes < 1 | codes > count)
   if (length(wrong) > 0L) {
     stop_input(sprintf(
-      "y must hold places from 1 to %d among %d classes, not %s (row %d)", count, count, describe(codes[[wrong[[1L]]]]), wrong[[1L]]
+      "y must hold places from 1 to %d among %d classes, not %s (row %d)",
+      count, count, describe(codes[[wrong[[1L]]]]), wrong[[1L]]
     ))
   }
   rows <- matrix(0, length(codes), count)
@@ -171,7 +180,7 @@ DATASETS <- list(
 read_bytes <- function(path, count = Inf) {
   if (!file.exists(path)) {
     stop_input(sprintf(
-      "%s: expected a file, a folder with an IDX pair, or one of %s, but there is none of that name",
+      "%s: expected a file, a folder with an IDX pair or one of %s, but there is no such thing",
       path, paste(names(DATASETS), collapse = ", ")
     ))
   }
@@ -273,7 +282,8 @@ labels_beside <- function(images) {
   twin <- sub("images", "labels", name, fixed = TRUE)
   end <- regexpr("labels", twin, fixed = TRUE) + 6L
   names <- c(paste0(substr(twin, 1L, end - 1L), gsub("idx3", "idx1", substring(twin, end), fixed = TRUE)), twin)
-  candidates <- file.path(dirname(images), unlist(lapply(names, function(n) c(n, sub("[.]gz$", "", n), paste0(n, ".gz")))))
+  spellings <- lapply(names, function(name) c(name, sub("[.]gz$", "", name), paste0(name, ".gz")))
+  candidates <- file.path(dirname(images), unlist(spellings))
   found <- candidates[file.exists(candidates) & !dir.exists(candidates)]
   if (length(found) > 0L) found[[1L]] else ""
 }
@@ -294,13 +304,20 @@ csv_rows <- function(path) {
   if (length(content) >= 3L && identical(content[1:3], as.raw(c(0xef, 0xbb, 0xbf)))) content <- content[-(1:3)]
   text <- if (any(content == 0)) NA else rawToChar(content)
   if (is.na(text) || !validUTF8(text)) {
-    stop_input(paste0(path, ": expected a CSV file in UTF-8, an IDX file or a folder with an IDX pair, not another format"))
+    stop_input(paste0(path, ": expected a CSV file in UTF-8, an IDX file or a folder with a pair, not another format"))
   }
   all_lines <- strsplit(text, "\r\n|\n|\r", perl = TRUE, useBytes = TRUE)[[1L]]
   Encoding(all_lines) <- "UTF-8"
   lines <- which(grepl("[^ \t]", all_lines, useBytes = TRUE))
   if (length(lines) == 0L) stop_input(paste0(path, ": expected at least one row of data, not an empty file"))
   kept <- all_lines[lines]
+  marks <- lengths(regmatches(kept, gregexpr("\"", kept, fixed = TRUE)))
+  if (any(marks %% 2L == 1L)) {
+    wrong <- which(marks %% 2L == 1L)[[1L]]
+    stop_input(sprintf(
+      "%s, line %d: expected quotation marks in pairs, not %d of them", path, lines[[wrong]], marks[[wrong]]
+    ))
+  }
   separators <- c(",", ";", "\t")
   counts <- vapply(separators, function(s) lengths(regmatches(kept[[1L]], gregexpr(s, kept[[1L]], fixed = TRUE))), 1L)
   list(fields = split_fields(kept, separators[[which.max(counts)]]), lines = lines)
@@ -311,8 +328,10 @@ split_fields <- function(lines, separator) {
   fields <- strsplit(paste0(lines, separator), separator, fixed = TRUE)
   quoted <- grepl("\"", lines, fixed = TRUE)
   fields[quoted] <- lapply(lines[quoted], function(line) {
-    scan(text = line, what = "", sep = separator, quote = "\"", quiet = TRUE, na.strings = character(), comment.char = "",
-         encoding = "UTF-8")
+    scan(
+      text = line, what = "", sep = separator, quote = "\"", quiet = TRUE, na.strings = character(), comment.char = "",
+      encoding = "UTF-8"
+    )
   })
   if (any(grepl("(^|,|;|\t)[ \t]|[ \t](,|;|\t|$)", lines, useBytes = TRUE))) fields <- lapply(fields, trimws)
   fields
@@ -371,7 +390,8 @@ stop_at_field <- function(path, X, fields, at, lines, names) {
   column <- at[[which(!is.finite(X[row, ]))[[1L]]]]
   name <- if (is.null(names)) "" else sprintf(" (%s)", names[[column]])
   stop_input(sprintf(
-    "%s, line %d, column %d%s: expected a finite number, not '%s'", path, lines[[row]], column, name, fields[row, column]
+    "%s, line %d, column %d%s: expected a finite number, not '%s'",
+    path, lines[[row]], column, name, fields[row, column]
   ))
 }
 
@@ -405,8 +425,8 @@ look_like_classes <- function(distinct) {
   whole && (distinct[[1L]] %in% 0:1 || identical(distinct, c(-1, 1)))
 }
 
-# The doubles nearest to decimal numbers, NA for anything else: as Python reads them. (R's own parser works in long double
-# and rounds twice, which is 1 ulp off now and then.)
+# The doubles nearest to decimal numbers, NA for anything else: as Python reads them. (R's own parser works in long
+# double and rounds twice, which is 1 ulp off now and then.)
 parse_numbers <- function(fields) {
   distinct <- unique(as.vector(fields))
   values <- rep(NA_real_, length(distinct))
@@ -436,9 +456,9 @@ nearest_doubles <- function(text) {
   values
 }
 
-# The doubles nearest to digits * 10^power, from ones that are a few ulps off at most: the difference, read off the exact decimal
-# expansion of 30 places in units of the last, against half an ulp. A tie goes
-# to the even one. (More than 30 digits decide nothing short of a tie.)
+# The doubles nearest to digits * 10^power, from ones that are a few ulps off at most: the difference, read off the
+# exact decimal expansion of 30 places in units of the last, against half an ulp. A tie goes to the even one. (More than
+# 30 digits decide nothing short of a tie.)
 correct_doubles <- function(values, digits, power) {
   expansion <- sprintf("%.29e", abs(values))
   shown <- paste0(substr(expansion, 1L, 1L), substr(expansion, 3L, 31L))

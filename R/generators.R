@@ -1,11 +1,11 @@
 # Data made up to be learned, drawn from R's stream: the same numbers, bit for bit, in both languages.
 #
-# Each returns list(X, y, classes): one row of X per observation; y a factor, or a matrix where classes is NULL (numbers to
-# predict). Sines and cosines are libm's; everything else is one rounding per operation, in the same order.
+# Each returns list(X, y, classes): one row of X per observation; y a factor, or a matrix where classes is NULL (numbers
+# to predict). Sines and cosines are libm's; everything else is one rounding per operation, in the same order.
 
-# Clusters inside each other: a disc in a ring for every two classes, the pairs on a circle; n observations of each class,
-# class after class. Class k draws its n angles as runif(n) turns, then its n radii: 0.45 sqrt(runif(n)) in a disc,
-# 1 + 0.08 rnorm(n) in a ring. Pair j of p > 1 lies at angle 2 pi j / p on a circle of radius 0.6 + 0.5 p.
+# Clusters inside each other: a disc in a ring for every two classes, the pairs on a circle; n observations of each
+# class, class after class. Class k draws its n angles as runif(n) turns, then its n radii: 0.45 sqrt(runif(n)) in a
+# disc, 1 + 0.08 rnorm(n) in a ring. Pair j of p > 1 lies at angle 2 pi j / p on a circle of radius 0.6 + 0.5 p.
 make_clusters <- function(classes = 2, n = 100, seed = 1) {
   classes <- check_count(classes, "classes", at_least = 2)
   n <- check_count(n, "n")
@@ -22,7 +22,8 @@ make_clusters <- function(classes = 2, n = 100, seed = 1) {
   list(X = do.call(rbind, blocks), y = factor(rep(names, each = n), levels = names), classes = names)
 }
 
-# Points along a spiral, on a background of points that keep away from it; n of each, background first, in the square from
+# Points along a spiral, on a background of points that keep away from it; n of each, background first, in the square
+# from
 # -1 to 1. Spiral: t = sqrt(runif(n)), then the noise 0.015 rnorm(n) of its radius; angle 2 pi turns t, radius 0.9 t.
 # Background: points runif(2, -1, 1) one at a time, kept if no nearer than 0.2 / turns to 400 points of the spiral.
 make_spiral <- function(n = 400, turns = 1.25, seed = 1) {
@@ -53,9 +54,9 @@ make_spiral <- function(n = 400, turns = 1.25, seed = 1) {
   list(X = rbind(background, spiral), y = factor(rep(names, each = n), levels = names), classes = names)
 }
 
-# A picture as a function: the colour of a pixel from its place. X: x from -1 (left) to 1, y from -1 (top) to 1, row after row
-# of the picture; y: red, green and blue, each from 0 to 1. An evening: a sky from blue to orange, a sun with a soft edge, two
-# ranges of hills, a lake. Nothing in it is random.
+# A picture as a function: the colour of a pixel from its place. X: x from -1 (left) to 1, y from -1 (top) to 1, row
+# after row of the picture; y: red, green and blue, each from 0 to 1. An evening: a sky from blue to orange, a sun with
+# a soft edge, two ranges of hills, a lake. Nothing in it is random.
 make_image <- function(size = 200) {
   size <- check_count(size, "size", at_least = 2)
   place <- 2 * (seq_len(size) - 1) / (size - 1) - 1

@@ -1,10 +1,11 @@
-# R's random numbers in Python and NumPy's legacy ones in R, bit for bit, so that one seed means the same network in both.
+# R's random numbers in Python and NumPy's legacy ones in R, bit for bit: one seed means the same network in both.
 #
 # Two streams, both over the Mersenne twister MT19937 (Matsumoto and Nishimura, 1998):
 # - r_* draw what R (3.6 and later) draws after set.seed: RNGkind("Mersenne-Twister", "Inversion", "Rejection");
 # - numpy_* draw what numpy.random.RandomState draws.
 # The values are those of the stream's own language in both: r_sample counts from 1, numpy_permutation from 0.
-# A state (an environment) changes with every draw from it; nothing else does: .Random.seed and RNGkind() stay the caller's.
+# A state (an environment) changes with every draw from it; nothing else does: .Random.seed and RNGkind() stay the
+# caller's.
 
 key_length <- 624L # words of state of MT19937
 random_seed_kind <- 10403L # R's code for Rejection (1), Inversion (04) and Mersenne-Twister (03), .Random.seed[1]
@@ -22,8 +23,8 @@ r_set_seed <- function(seed) {
   })
 }
 
-# The state as R's .Random.seed: 626 integers, the kind, the position and the key. Assign it to .Random.seed in the global
-# environment and R goes on where this stream stands.
+# The state as R's .Random.seed: 626 integers, the kind, the position and the key. Assign it to .Random.seed in the
+# global environment and R goes on where this stream stands.
 r_get_state <- function(state) {
   check_stream(state, "r_stream")
   state$random_seed
@@ -122,8 +123,8 @@ numpy_get_state <- function(state) {
 numpy_from_state <- function(values) {
   if (!is_numpy_state(values)) {
     stop_input(paste0(
-      "values must be what RandomState.get_state() gives (the name MT19937, a key of 624 words, a position from 1 to 624, ",
-      "has_gauss and cached_gaussian), not ", describe(values)
+      "values must be what RandomState.get_state() gives (the name MT19937, a key of 624 words, ",
+      "a position from 1 to 624, has_gauss and cached_gaussian), not ", describe(values)
     ))
   }
   state <- new_stream("numpy_stream", c(random_seed_kind, as.integer(values[[3L]]), as_signed(values[[2L]])))
@@ -305,7 +306,8 @@ power_above <- function(range) {
   power
 }
 
-# `count` whole numbers from 0 to below - 1: the lowest bits of a word (of two, from 2^32 on), again while they are too large.
+# `count` whole numbers from 0 to below - 1: the lowest bits of a word (of two, from 2^32 on), again while they are too
+# large.
 masked_below <- function(state, below, count) {
   if (below == 1) {
     return(numeric(count))
@@ -355,8 +357,10 @@ in_rows <- function(values, size) {
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 check_whole <- function(value, what, low, high) {
-  fits <- is.numeric(value) && length(value) == 1L && is.finite(value) && value == floor(value) && value >= low && value <= high
-  if (!fits) stop_input(sprintf("%s must be a whole number from %.0f to %.0f, not %s", what, low, high, describe(value)))
+  is_number <- is.numeric(value) && length(value) == 1L && is.finite(value)
+  if (!is_number || value != floor(value) || value < low || value > high) {
+    stop_input(sprintf("%s must be a whole number from %.0f to %.0f, not %s", what, low, high, describe(value)))
+  }
   as.double(value)
 }
 

@@ -5,11 +5,14 @@ Every file that cannot be used is turned away in one sentence with its place; no
 
 import csv
 import gzip
+import io
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +55,8 @@ def load_data(path: str | Path, labels: str | Path | None = None) -> Dataset:
 
     Parameters
     ----------
-    path : a CSV file, an IDX file of images, a folder with an IDX pair, Nielsen's ``mnist.pkl.gz`` (its training part), each
-        gzipped or not; or one of the words of `DATASETS` (digits, clusters, spiral, image, xor) where no such file is.
+    path : a CSV file, an IDX file of images, a folder with an IDX pair, Nielsen's ``mnist.pkl.gz`` (its training part),
+        each gzipped or not; or a word of `DATASETS` (digits, clusters, spiral, image, xor) where no such file is.
     labels : the IDX file of the labels, when it does not lie beside the images under their name.
 
     Raises
@@ -95,8 +98,8 @@ def load_idx(path: str | Path, labels: str | Path | None = None, scale: bool = T
 
     Parameters
     ----------
-    path : the file of the images, or a folder with a pair (``*images*`` and ``*labels*``; the pair ``train…`` where there
-        are several).
+    path : the file of the images, or a folder with a pair (``*images*`` and ``*labels*``; the pair ``train…`` where
+        there are several).
     labels : the file of the labels; the one beside the images under their name, unless given.
     scale : unsigned bytes become 0 to 1 (divided by 255); otherwise the numbers stay as they are.
 
@@ -133,10 +136,12 @@ def load_csv(
 
     Parameters
     ----------
-    path : the file. Commas, semicolons or tabs separate (the most frequent in the first line); blank lines do not count.
-    label : the label's column: its name, its number from 1, "first" or "last". "auto" takes the column named label, class,
-        target, digit, species or y; else the only one with text; else the last, or the first where the last is constant.
-    header : whether the first line names the columns. "auto": it does if some column has no number there and one below.
+    path : the file. Commas, semicolons or tabs separate (the most frequent in the first line); blank lines do not
+        count.
+    label : the label's column: its name, its number from 1, "first" or "last". "auto" takes the column named label,
+        class, target, digit, species or y; else the only one with text in the first row; else the last, or the first
+        where the last is constant.
+    header : whether the first line names the columns. "auto": it does if a column has no number there and one below.
     classes : whether labels are classes. "auto": text is; whole numbers are where they are at most 100 and begin
         with 0 or 1 (or are −1 and 1); others are numbers to predict.
 
@@ -151,25 +156,41 @@ def load_csv(
 
     Notes
     -----
-    A first column whose name is empty holds the row names that R's ``write.csv`` and pandas' ``to_csv`` write, and is left out.
+    A first column whose name is empty holds the row names that R's ``write.csv`` and pandas' ``to_csv`` write, and is
+    left out.
     """
     rows = _csv_rows(path)
-    names = rows[0][1] if _has_header(rows, header) else None
-    body = rows[1:] if names is not None else rows
+    start = list(islice(rows, 2))
+    names = start[0][1] if _has_header(start, header) else None
+    body = start[1:] if names is not None else start
     if not body:
         stop_input(f"{path}: expected at least one row of data, not a header alone")
-    width = len(rows[0][1])
-    for line, fields in rows:
-        if len(fields) != width:
-            stop_input(f"{path}, line {line}: expected {width} columns as in the first line, not {len(fields)}")
+    width = len(start[0][1])
     columns = [j for j in range(width) if names is None or j > 0 or names[0] != ""]
     if len(columns) < 2:
         stop_input(f"{path}: expected at least two columns, features and a label, not {len(columns)}")
-    labels_at = _label_column(path, label, names, [body[0][1][j] for j in columns], columns, body)
-    at = [j for j in columns if j != labels_at]
-    X = np.array([_numbers(path, line, [fields[j] for j in at], at, names) for line, fields in body])
-    y, words = _labels(path, [fields[labels_at] for _, fields in body], [line for line, _ in body], classes)
-    features = None if names is None else tuple(names[j] for j in at)
+    _check_width(path, body[0], width)
+    candidates = _label_columns(path, label, names, columns, body[0][1])
+
+    sure = [j for j in columns if j not in candidates]
+    lines: list[int] = []
+    texts: dict[int, list[str]] = {j: [] for j in candidates}
+    values = array("d")
+    for line, fields in chain(body, rows):
+        _check_width(path, (line, fields), width)
+        lines.append(line)
+        for j in candidates:
+            texts[j].append(fields[j])
+        values.extend(_numbers(path, line, fields, sure, names))
+    labels_at = _decide(candidates, texts)
+
+    X = np.frombuffer(values).reshape(len(lines), len(sure))
+    for j in candidates:  # undecided until now, and no label: numbers after all
+        if j != labels_at:
+            column = [_numbers(path, line, {j: text}, [j], names) for line, text in zip(lines, texts[j], strict=True)]
+            X = np.insert(X, 0 if j == columns[0] else X.shape[1], np.array(column)[:, 0], axis=1)
+    y, words = _labels(path, texts[labels_at], lines, classes)
+    features = None if names is None else tuple(names[j] for j in columns if j != labels_at)
     return Dataset(X, y, words, features, Path(path).name)
 
 
@@ -215,8 +236,8 @@ def split_data(data: Dataset, training: float, seed: int | None = None) -> tuple
     count = math.floor(n * training) if is_number and 0 < training < 1 else training
     if not (is_number and math.isfinite(count) and count == int(count) and 1 <= count < n):
         stop_input(
-            f"training must be a fraction below 1 or a whole number from 1 to {n - 1} that leaves something of {n} "
-            f"observations, not {describe(training)}"
+            f"training must be a fraction below 1 or a whole number from 1 to {n - 1} (there are {n} observations), "
+            f"not {describe(training)}"
         )
     order = np.arange(n) if seed is None else r_sample_int(r_set_seed(seed), n) - 1
     first, rest = (
@@ -250,7 +271,8 @@ def one_hot(y: ArrayLike, classes: Sequence[str] | int) -> NDArray[np.float64]:
     wrong = np.flatnonzero((codes < 0) | (codes >= count))
     if wrong.size:
         stop_input(
-            f"y must hold places from 0 to {count - 1} among {count} classes, not {codes[wrong[0]]} (row {wrong[0] + 1})"
+            f"y must hold places from 0 to {count - 1} among {count} classes, "
+            f"not {codes[wrong[0]]} (row {wrong[0] + 1})"
         )
     rows = np.zeros((codes.size, count))
     rows[np.arange(codes.size), codes] = 1
@@ -286,8 +308,8 @@ def _read_bytes(path: str | Path, count: int = -1) -> bytes:
         with gzip.open(path, "rb") if packed else Path(path).open("rb") as stream:
             return stream.read(count)
     except FileNotFoundError:
-        words = ", ".join(DATASETS)
-        stop_input(f"{path}: expected a file, a folder with an IDX pair, or one of {words}, but there is none of that name")
+        known = ", ".join(DATASETS)
+        stop_input(f"{path}: expected a file, a folder with an IDX pair or one of {known}, but there is no such thing")
     except (EOFError, gzip.BadGzipFile, zlib.error):
         stop_input(f"{path}: expected a whole gzip file, not a damaged or truncated one")
     except IsADirectoryError:
@@ -354,7 +376,7 @@ def _pickled_pair(path: str | Path, part: Any) -> Dataset:
     X, y = (np.asarray(half) if half is not None else np.empty(0) for half in pair)
     whole = y.ndim == 1 and y.dtype.kind in "iu" and X.ndim == 2 and X.dtype.kind in "fiu" and X.shape[0] == y.size > 0
     if not whole:
-        stop_input(f"{path}: expected pairs of images (one per row) and whole-number labels, as in Nielsen's mnist.pkl.gz")
+        stop_input(f"{path}: expected pairs of images (one per row) and whole-number labels, as in mnist.pkl.gz")
     X = X.astype(np.float64)
     if not np.isfinite(X).all() or y.min() < 0:
         stop_input(f"{path}: expected finite pixels and labels of at least 0")
@@ -362,6 +384,8 @@ def _pickled_pair(path: str | Path, part: Any) -> Dataset:
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
+
+Row = tuple[int, list[str]]  # the line's number, and its fields
 
 _LABEL_NAMES = ("label", "class", "target", "digit", "species", "y")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
@@ -371,7 +395,7 @@ def _is_number(field: str) -> bool:
     return _NUMBER.fullmatch(field) is not None
 
 
-def _csv_rows(path: str | Path) -> list[tuple[int, list[str]]]:
+def _csv_rows(path: str | Path) -> Iterator[Row]:
     # The fields of every line that is not blank, with its number.
     content = _read_bytes(path)
     try:
@@ -379,66 +403,86 @@ def _csv_rows(path: str | Path) -> list[tuple[int, list[str]]]:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        stop_input(f"{path}: expected a CSV file in UTF-8, an IDX file or a folder with an IDX pair, not another format")
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    if not lines:
+        stop_input(f"{path}: expected a CSV file in UTF-8, an IDX file or a folder with a pair, not another format")
+    separator = None
+    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+        line = line.strip(" \t\n") if separator != "\t" else line.rstrip("\n")
+        if not line.strip():
+            continue
+        separator = separator or max(",;\t", key=line.count)
+        if '"' not in line:
+            yield number, [field.strip(" \t") for field in line.split(separator)]
+        elif line.count('"') % 2:
+            stop_input(f"{path}, line {number}: expected quotation marks in pairs, not {line.count(chr(34))} of them")
+        else:
+            yield number, [field.strip(" \t") for field in next(csv.reader([line], delimiter=separator))]
+    if separator is None:
         stop_input(f"{path}: expected at least one row of data, not an empty file")
-    separator = max(",;\t", key=lines[0][1].count)
-    fields = csv.reader((line for _, line in lines), delimiter=separator)
-    return [(number, [field.strip() for field in row]) for (number, _), row in zip(lines, fields, strict=False)]
 
 
-def _has_header(rows: list[tuple[int, list[str]]], header: str | bool) -> bool:
+def _has_header(start: list[Row], header: str | bool) -> bool:
     if isinstance(header, bool):
         return header
     if header != "auto":
         stop_input(f"header must be 'auto', true or false, not {describe(header)}")
-    first = rows[0][1]
-    if len(rows) == 1:
+    first = start[0][1]
+    if len(start) == 1:
         return not any(map(_is_number, first))
-    return any(_is_number(below) and not _is_number(above) for above, below in zip(first, rows[1][1], strict=False))
+    return any(_is_number(below) and not _is_number(above) for above, below in zip(first, start[1][1], strict=False))
 
 
-def _label_column(
-    path: str | Path, label: str | int, names: list[str] | None, first: list[str], columns: list[int],
-    body: list[tuple[int, list[str]]],
-) -> int:  # fmt: skip
+def _check_width(path: str | Path, row: Row, width: int) -> None:
+    if len(row[1]) != width:
+        stop_input(f"{path}, line {row[0]}: expected {width} columns as in the first line, not {len(row[1])}")
+
+
+def _label_columns(
+    path: str | Path, label: str | int, names: list[str] | None, columns: list[int], first: list[str]
+) -> list[int]:
+    # The label's column; the first and the last one where only all the rows can tell.
     if label in ("first", "last"):
-        return columns[0] if label == "first" else columns[-1]
+        return [columns[0] if label == "first" else columns[-1]]
     if isinstance(label, str) and label != "auto":
         if names is None or label not in names:
-            stop_input(f"{path}: expected a column named '{label}', but the columns are {', '.join(names or ['unnamed'])}")
-        return names.index(label)
+            known = ", ".join(names or ["unnamed"])
+            stop_input(f"{path}: expected a column named '{label}', but the columns are {known}")
+        return [names.index(label)]
     if label != "auto":
-        number = label if isinstance(label, int | np.integer) and 1 <= label <= columns[-1] + 1 else None
-        if number is None or number - 1 not in columns:
+        number = label if isinstance(label, int | np.integer) and not isinstance(label, bool) else 0
+        if number - 1 not in columns:
             stop_input(f"label must be a column's name or number from 1 to {columns[-1] + 1}, not {describe(label)}")
-        return int(number) - 1
+        return [int(number) - 1]
     named = [j for j in columns if names is not None and names[j].lower() in _LABEL_NAMES]
-    if named:
-        return named[0]
-    texts = [j for j, field in zip(columns, first, strict=True) if not _is_number(field)]
-    if len(texts) == 1:
-        return texts[0]
-    constant = len({fields[columns[-1]] for _, fields in body}) == 1 and len(body) > 1
-    return columns[0] if constant else columns[-1]
+    texts = [j for j in columns if not _is_number(first[j])]
+    if named or len(texts) == 1:
+        return (named or texts)[:1]
+    return [columns[0], columns[-1]]
 
 
-def _numbers(path: str | Path, line: int, fields: list[str], at: list[int], names: list[str] | None) -> list[float]:
-    # float() takes more than a number: nan, inf, 1_000. What it takes alone decides nothing.
+def _decide(candidates: list[int], texts: dict[int, list[str]]) -> int:
+    # A label that never changes is none: images end in a white pixel where their label comes first.
+    last = texts[candidates[-1]]
+    constant = len(last) > 1 and len(set(last)) == 1
+    return candidates[0 if constant else -1]
+
+
+def _numbers(
+    path: str | Path, line: int, fields: Sequence[str] | Mapping[int, str], at: list[int], names: list[str] | None
+) -> list[float]:
+    # float() takes more than a number, too: nan, inf, 1_000.
     try:
-        values = list(map(float, fields))
-        if all(map(math.isfinite, values)) and not any("_" in field for field in fields):
-            return values
+        values = [float(fields[j]) for j in at]
     except ValueError:
-        pass
-    wrong = next(k for k, field in enumerate(fields) if not (_is_number(field) and math.isfinite(float(field))))
-    name = "" if names is None else f" ({names[at[wrong]]})"
-    stop_input(f"{path}, line {line}, column {at[wrong] + 1}{name}: expected a finite number, not '{fields[wrong]}'")
+        values = [math.nan]
+    if all(map(math.isfinite, values)) and not any("_" in fields[j] for j in at):
+        return values
+    wrong = next(j for j in at if not (_is_number(fields[j]) and math.isfinite(float(fields[j]))))
+    name = "" if names is None else f" ({names[wrong]})"
+    return stop_input(f"{path}, line {line}, column {wrong + 1}{name}: expected a finite number, not '{fields[wrong]}'")
 
 
 def _labels(
-    path: str | Path, fields: list[str], lines: Iterable[int], classes: str | bool
+    path: str | Path, fields: list[str], lines: list[int], classes: str | bool
 ) -> tuple[NDArray[Any], tuple[str, ...] | None]:
     # Labels as places in the classes, or as numbers to predict.
     if not (isinstance(classes, bool) or classes == "auto"):

@@ -71,7 +71,8 @@ def make_spiral(n: int = 400, turns: float = 1.25, seed: int = 1) -> Made:
     Notes
     -----
     Spiral: t = ``sqrt(runif(n))``, then the noise ``0.015 rnorm(n)`` of its radius; angle 2π turns t, radius 0.9 t.
-    Background: points ``runif(2, −1, 1)`` one at a time, kept if no nearer than 0.2 / turns to 400 points of the spiral.
+    Background: points ``runif(2, −1, 1)`` one at a time, kept if no nearer than 0.2 / turns to 400 points of the
+    spiral.
     """
     n = check_count(n, "n")
     turns = check_number(turns, "turns", above=0)

@@ -387,7 +387,7 @@ def _twister(key: NDArray[np.uint32], position: int) -> np.random.MT19937:
 
 def _uniforms(words: Integers) -> Doubles:
     # u = word · 2⁻³², and half of 1 / (2³² − 1) for the word 0: R never returns 0 or 1.
-    u = words * 2.3283064365386963e-10
+    u = words.astype(np.float64) * 2.3283064365386963e-10
     u[u == 0.0] = 0.5 * 2.328306437080797e-10
     return u
 
@@ -460,7 +460,7 @@ _EXPONENTIAL_SUMS = np.array([
 
 
 def _doubled(u: Doubles) -> tuple[Doubles, Doubles]:
-    # Double u until it exceeds 1; return it less 1, and the doublings but one. Exact: u = mantissa · 2^e, ½ ≤ mantissa < 1.
+    # Double u until it exceeds 1: return it less 1, and the doublings but one. Exact: u = mantissa · 2^e.
     mantissa, exponent = np.frexp(u)
     half = mantissa == 0.5  # a power of two reaches 1 and has to go once more
     return np.where(half, 1.0, 2.0 * mantissa - 1.0), np.where(half, 1 - exponent, -exponent).astype(float)

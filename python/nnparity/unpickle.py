@@ -1,4 +1,4 @@
-"""A pickle is a program: this reader runs none of it but what makes NumPy arrays, so that Nielsen's data can be loaded safely."""
+"""A pickle is a program; this reader runs only what makes NumPy arrays, so that Nielsen's data load safely."""
 
 import io
 import pickle
@@ -41,11 +41,11 @@ def _latin1(text: Any, encoding: str = "latin1") -> bytes:
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): _plain_type,
+    ("numpy.core.multiarray", "_reconstruct"): _empty_array,
+    ("numpy.core.multiarray", "scalar"): _plain_scalar,
+    ("numpy._core.multiarray", "_reconstruct"): _empty_array,
+    ("numpy._core.multiarray", "scalar"): _plain_scalar,
     ("_codecs", "encode"): _latin1,
-} | {
-    (f"numpy.{core}.multiarray", name): stand_in
-    for core in ("core", "_core")
-    for name, stand_in in (("_reconstruct", _empty_array), ("scalar", _plain_scalar))
 }
 
 
@@ -73,6 +73,6 @@ def unpickle_arrays(content: bytes, source: str) -> Any:
         return _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
     except pickle.UnpicklingError as error:
         reason = f" ({error})" if "." in str(error) and " " not in str(error) else ""
-        stop_input(f"{source}: expected a pickle of NumPy arrays alone, not one of other things{reason} or a damaged one")
+        stop_input(f"{source}: expected a pickle of NumPy arrays alone, not of other things{reason}, and undamaged")
     except Exception:  # a damaged pickle can raise anything
         stop_input(f"{source}: expected a pickle of NumPy arrays alone, not a damaged one")
