@@ -105,14 +105,13 @@ open_frame <- function(definition, environment, depth) {
   k <- stack_size
   while (k > 1L && stack_depth[k] >= depth) k <- k - 1L
   stack_size <<- k
-  calls <- sys.calls()
   caller <- parent.frame(3L)
   parent <- stack_frame[place_on_stack(caller, depth)]
   call_node <- NA_integer_
   below <- stack_depth[k]
   d <- depth
   while (d > below) {
-    node <- attr(calls[[d]], "nnparity_node", exact = TRUE)
+    node <- attr(sys.call(d), "nnparity_node", exact = TRUE)
     if (!is.null(node)) {
       call_node <- node
       break

@@ -5,28 +5,27 @@ describe_failure <- function(condition, calls, frames_open, message, kind) {
   was <- c(recording, running)
   recording <<- running <<- FALSE
   if (inherits(condition, "nnparity_parse_error")) return(c(list(kind = kind, message = message), condition$place))
-  parsed <- parse_place(message)
+  tagged <- function(call) attr(call, "nnparity_node", exact = TRUE)
+  own <- tagged(conditionCall(condition %or% simpleError("")))
   k <- innermost_open(frames_open)
   statement <- if (k > 1L) stack_statement[k] else 0L
-  own <- attr(conditionCall(condition %or% simpleError("")), "nnparity_node", exact = TRUE)
   node <- NULL
-  tagged <- function(call) attr(call, "nnparity_node", exact = TRUE)
-  depth <- if (k > 1L) stack_depth[k] else 0L
-  above <- Filter(Negate(is.null), lapply(rev(calls[seq_along(calls) > depth]), tagged))
-  if (was[2] && statement > 0L) {
-    if (!is.null(own) && same_function(own, statement)) node <- own else
-      for (id in above) if (tree$nodes[[id]]$stmt == statement) {
-        node <- id
-        break
-      }
-    if (!is.null(node)) statement <- tree$nodes[[node]]$stmt
-    if (is.null(node)) node <- named_in(message, statement)
-    if (is.null(node) && tree$nodes[[statement]]$kind == "cond") node <- statement
-  } else if (!was[2]) {
+  if (was[2] && k > 1L) {
+    # The failing call itself, unless that is a call of one of the candidate's functions, which failed further inside.
+    opened <- vapply(stack_frame[seq_len(stack_size)], function(frame) if (frame > 0L) frames[[frame]]$call_node else NA_integer_, 1L)
+    if (!is.null(own) && !(own %in% opened)) {
+      node <- own
+      k <- frame_of_statement(tree$nodes[[own]]$stmt, k)
+    } else if (is.null(node <- innermost_call(calls, k, statement)) && is.null(node <- named_in(message, k))) {
+      if (statement > 0L && tree$nodes[[statement]]$kind == "cond") node <- statement
+    } else if (tree$nodes[[node]]$stmt != statement) {
+      k <- frame_of_statement(tree$nodes[[node]]$stmt, k)
+    }
+  } else {
     everywhere <- Filter(Negate(is.null), lapply(rev(calls), tagged))
     node <- if (!is.null(own)) own else if (length(everywhere)) everywhere[[1]]
-    if (!is.null(node)) statement <- tree$nodes[[node]]$stmt
   }
+  if (!is.null(node)) statement <- tree$nodes[[node]]$stmt
   found <- list(kind = kind, message = message, node = node)
   if (statement > 0L) {
     root <- tree$nodes[[statement]]
@@ -38,7 +37,7 @@ describe_failure <- function(condition, calls, frames_open, message, kind) {
       found$operands <- operands_of(node, environment, stack_frame[k])
     }
   } else if (!is.null(current$source) && !was[2]) {
-    found <- c(found, place_of_row(current$source, current$row, parsed))
+    found <- c(found, place_of_row(current$source, current$row))
   }
   found
 }
@@ -50,17 +49,28 @@ innermost_open <- function(frames_open) {
   k
 }
 
-same_function <- function(node, statement) {
-  one <- tree$nodes[[node]]
-  other <- tree$nodes[[statement]]
-  identical(one$fun, other$fun) && identical(one$file, other$file)
+# The open frame that is at work on a statement: an argument is evaluated in its caller's frame, however deep it is needed.
+frame_of_statement <- function(statement, k) {
+  for (j in k:1) if (stack_statement[j] == statement) return(j)
+  k
 }
 
-# "object 'x' not found" names the expression itself.
-named_in <- function(message, statement) {
+# The innermost call above frame k that stands in the statement at work there.
+innermost_call <- function(calls, k, statement) {
+  for (call in rev(calls[seq_along(calls) > stack_depth[k]])) {
+    node <- attr(call, "nnparity_node", exact = TRUE)
+    if (!is.null(node) && tree$nodes[[node]]$stmt == statement) return(node)
+  }
+  NULL
+}
+
+# "object 'x' not found" names the expression itself, in the statement at work or in one that waits for it.
+named_in <- function(message, k) {
   name <- regmatches(message, regexpr("(?<=object ')[^']+(?=' not found)|(?<=argument \")[^\"]+(?=\" is missing)", message, perl = TRUE))
   if (!length(name)) return(NULL)
-  for (node in tree$nodes) if (node$stmt == statement && node$kind == "name" && node$text == name) return(node$id)
+  for (statement in stack_statement[k:1]) if (statement > 0L) {
+    for (node in tree$nodes[statement:length(tree$nodes)]) if (node$stmt == statement && node$kind == "name" && node$text == name) return(node$id)
+  }
   NULL
 }
 
@@ -92,14 +102,8 @@ latest_value <- function(node, frame) {
   NULL
 }
 
-# A parse error says "<text>:12:5: unexpected symbol".
-parse_place <- function(message) {
-  found <- regmatches(message, regexpr(":[0-9]+:[0-9]+: ", message))
-  if (length(found)) as.integer(strsplit(found, ":")[[1]][2]) else NA_integer_
-}
-
-place_of_row <- function(source, row, line = NA_integer_) {
-  first <- if (!is.na(row)) source$line1[row] else if (!is.na(line)) line else 1L
+place_of_row <- function(source, row) {
+  first <- if (!is.na(row)) source$line1[row] else 1L
   last <- if (!is.na(row)) source$line2[row] else first
   list(file = source$path, cell = source$cell[first], line = source$line[first], end_line = source$line[last],
        code = if (!is.na(row)) text_of_row(source, row) else source$lines[first])

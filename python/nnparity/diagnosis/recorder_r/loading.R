@@ -11,8 +11,8 @@ load_file <- function(path, environment = globalenv(), recorded = TRUE, definiti
   source <- open_source(path)
   if (recorded) {
     sources[[path]] <<- source
-    scan_definitions(source$expressions)
   }
+  scan_definitions(source$expressions)
   was <- current
   on.exit(current <<- was)
   expressions <- source$expressions

@@ -70,10 +70,10 @@ argument_rows <- function(source, expression, row) {
   if (!length(kids)) return(unknown)
   token <- source$token[kids]
   inner <- kids[!source$terminal[kids]]
-  if ("PIPE" %in% token && length(inner) == 2L) {
-    right <- descend(source, inner[2])
-    right_kids <- kids_of(source, right)
-    rows <- c(inner[1], bracket_slots(source, right_kids))
+  piped <- "PIPE" %in% token || "SPECIAL" %in% token && !grepl("^%", paste(deparse(expression[[1]]), collapse = ""))
+  if (piped && length(inner) == 2L) {
+    right_kids <- kids_of(source, descend(source, inner[2]))
+    rows <- c(inner[1], if (any(source$token[right_kids] == "'('")) bracket_slots(source, right_kids))
   } else if (length(kids) >= 3L && token[2] %in% c("'('", "'['", "LBB") && !source$terminal[kids[1]]) {
     rows <- bracket_slots(source, kids)
     if (token[2] != "'('") rows <- c(inner[1], rows)

@@ -100,6 +100,7 @@ rewrite_value <- function(expression, row, source, scope, at) {
     return(expression)
   }
   if (is_assignment(expression) && is.null(at$kind)) return(rewrite_assignment(expression, row, source, scope, at$parent))
+  if (is.call(expression)) expression <- unpiped(expression)
   root <- !is.null(at$kind)
   name <- if (is.call(expression)) call_name(expression) else ""
   special <- if (nzchar(name)) value_rewriters[[name]]
@@ -154,21 +155,36 @@ treatment <- function(name, expression, scope) {
   if (!nzchar(name)) return("values")
   if (name %in% habits$look_at_code) return("code")
   if (name %in% NAMING) return("names")
+  if (name %in% PIPES) return("code")
   if (name %in% habits$own) return("values")
   cached <- habits$library[[name]]
   if (!is.null(cached)) return(cached)
   found <- get0(name, envir = globalenv(), mode = "function")
-  answer <- if (is.null(found) || is.primitive(found) || identical(environment(found), globalenv())) "values" else
-    if (any(LOOKS_AT_CODE %in% all.names(body(found)))) if (name %in% RISKLESS) "values" else "code" else "values"
+  answer <- if (is.null(found) || is.primitive(found) || name %in% RISKLESS || !any(LOOKS_AT_CODE %in% all.names(body(found)))) "values" else "code"
   if (!is.null(found)) habits$library[[name]] <- answer
   answer
 }
+
+# Operators of packages whose right side is code.
+PIPES <- c("%>%", "%<>%", "%T>%", "%$%", "%!>%", "%<-%", "%do%", "%dopar%", "%<>%")
 
 # Functions of base R that call substitute for a label or a message only, or for an expression that they evaluate in the caller.
 RISKLESS <- c("match.fun", "local", "with", "within", "suppressWarnings", "suppressMessages", "system.time", "try", "tryCatch", "withCallingHandlers",
               "invisible", "lapply", "sapply", "vapply", "mapply", "Map", "Reduce", "Filter", "apply", "outer", "sweep", "do.call", "eval", "print",
               "matrix", "array", "sum", "mean", "Vectorize", "stopifnot", "scale", "tapply", "aggregate", "replicate", "force", "identity", "crossprod",
               "setMethod", "setGeneric", "setRefClass", "setValidity", "R6Class", "as.data.frame", "as.matrix", "rowsum", "max.col", "rapply")
+
+# x %>% f(y) is f(x, y), where the operator is the well-known one and no dot says where x goes.
+unpiped <- function(expression) {
+  if (!identical(expression[[1]], quote(`%>%`)) || length(expression) != 3L) return(expression)
+  right <- expression[[3]]
+  operator <- get0("%>%", envir = globalenv(), mode = "function")
+  if (is.null(operator) || !identical(environmentName(environment(operator)), "magrittr")) return(expression)
+  if (is.symbol(right)) return(as.call(list(right, expression[[2]])))
+  plain <- is.call(right) && (is.symbol(right[[1]]) && grepl("^[A-Za-z.][A-Za-z0-9._]*$", as.character(right[[1]])) && !is_function_literal(right))
+  if (!plain || "." %in% all.names(right)) return(expression)
+  as.call(c(list(right[[1]], expression[[2]]), as.list(right)[-1]))
+}
 
 rewrite_arguments <- function(expression, row, source, scope, stmt, id) {
   name <- call_name(expression)

@@ -113,12 +113,15 @@ guarded <- function(expression, limit = 0) {
           message <- conditionMessage(condition)
           kind <- if (inherits(condition, "nnparity_parse_error")) "parse_error" else
             if (grepl("reached elapsed time limit", message, fixed = TRUE)) "timeout" else "error"
-          failure <<- tryCatch(describe_failure(condition, sys.calls(), sys.frames(), message, kind),
-                               error = function(e) list(kind = kind, message = message))
+          was_running <- running
+          failure <<- tryCatch(describe_failure(condition, sys.calls(), sys.frames(), message, kind), error = function(e) {
+            running <<- was_running
+            NULL
+          })
         }),
         error = function(condition) {
-          # A stack that has run over leaves no room for a calling handler.
-          if (is.null(failure)) failure <<- describe_failure(condition, list(), stack_environment, conditionMessage(condition), "error")
+          # A stack that has run over leaves no room for the calling handler.
+          if (is.null(failure)) failure <<- describe_failure(condition, list(), stack_environment[seq_len(stack_size)], conditionMessage(condition), "error")
         })
       FALSE
     },
