@@ -1,0 +1,55 @@
+"""The suite's own power: planted faults are rejected and named, healthy rewrites pass, and honest roundings stay within the bound."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import changes  # helpers beside the tests, which are no package
+import evaluate
+import power
+
+pytestmark = pytest.mark.skipif(shutil.which("Rscript") is None, reason="needs Rscript")
+
+EQUIVALENT = [change for change, _ in changes.EQUIVALENT]
+
+
+def named(found):
+    return "\n".join(f"{v.change.language} {v.change.name}: {sorted(set(v.named))} {sorted(set(v.stopped))}" for v in found)
+
+
+def test_there_are_enough_changes():
+    assert len(changes.FAULTS) >= 60
+    assert len(changes.REWRITES) >= 15
+    assert {change.language for change in changes.FAULTS} == {"python", "r"}
+    assert all(proof for _, proof in changes.EQUIVALENT)
+
+
+@pytest.mark.parametrize("change", changes.FAULTS + changes.REWRITES + EQUIVALENT, ids=lambda c: f"{c.language} {c.name}")
+def test_every_change_still_applies(change):
+    folder, ending = (evaluate.PACKAGE, ".py") if change.language == "python" else (evaluate.ROOT / "R", ".R")
+    evaluate.changed_text((folder / f"{change.file}{ending}").read_text(encoding="utf-8"), change)
+
+
+def test_faults_are_rejected_and_named(tmp_path, sweep):
+    verdicts = power.judge_changes(sweep(changes.FAULTS, 30), evaluate.golden_cases(), tmp_path)
+    assert not (missed := [v for v in verdicts if not v.rejected]), named(missed)
+    assert not (misnamed := [v for v in verdicts if not v.well_named]), named(misnamed)
+    assert min(v.ratio for v in verdicts) > 1e6
+
+
+def test_rewrites_and_equivalent_faults_pass(tmp_path, sweep):
+    verdicts = power.judge_changes(sweep(changes.REWRITES + EQUIVALENT, 16), evaluate.golden_cases(), tmp_path)
+    assert not (rejected := [v for v in verdicts if v.rejected]), named(rejected)
+
+
+def test_honest_roundings_stay_within_a_bound_that_is_not_vacuous(tmp_path, prove):
+    honest = power.sweep_honest(evaluate.random_cases(2600 if prove else 60), tmp_path)
+    assert honest.networks >= (2000 if prove else 40)
+    assert len(honest.ways) >= 6
+    assert not honest.rejected, "\n".join(honest.rejected)
+    assert honest.largest <= 1
+    assert {kind: ratio for kind, ratio in honest.medians().items() if ratio <= 1e-4} == {}
