@@ -337,16 +337,16 @@ split_fields <- function(lines, separator) {
   fields
 }
 
-has_header <- function(rows, header) {
+has_header <- function(start, header) {
   if (is.logical(header) && length(header) == 1L && !is.na(header)) {
     return(header)
   }
   if (!identical(header, "auto")) stop_input(paste0("header must be 'auto', true or false, not ", describe(header)))
-  first <- rows$fields[[1L]]
-  if (length(rows$fields) == 1L) {
+  first <- start$fields[[1L]]
+  if (length(start$fields) == 1L) {
     return(!any(is_decimal(first)))
   }
-  second <- rows$fields[[2L]]
+  second <- start$fields[[2L]]
   common <- seq_len(min(length(first), length(second)))
   any(is_decimal(second[common]) & !is_decimal(first[common]))
 }
