@@ -191,7 +191,9 @@ chain_backprop <- function(parts, values, dA, network, arithmetic) {
 # A = f(Z), n x m, the activation of a layer: `name` is a word of ACTIVATIONS, or a composition such as "relu+softmax".
 activate <- function(name, Z, network, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
-  values <- chain_values(activation_parts(check_activation(name)), Z, network, arithmetic)
+  parts <- activation_parts(check_activation(name))
+  Z <- check_matrix(Z, "Z")
+  values <- chain_values(parts, Z, network, arithmetic)
   values[[length(values)]]
 }
 
@@ -207,6 +209,8 @@ activation_derivative <- function(name, Z, A, network, arithmetic = "fast") {
       " has a whole Jacobian: use backprop_activation"
     ))
   }
+  Z <- check_matrix(Z, "Z")
+  A <- check_matrix(A, "A", nrow(Z), ncol(Z))
   values <- if (length(parts) == 1L) list(Z, A) else chain_values(parts, Z, network, arithmetic)
   chain_backprop(parts, values, matrix(1, nrow(Z), ncol(Z)), network, arithmetic)
 }
@@ -215,6 +219,9 @@ activation_derivative <- function(name, Z, A, network, arithmetic = "fast") {
 backprop_activation <- function(name, Z, A, dA, network, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
   parts <- activation_parts(check_activation(name))
+  Z <- check_matrix(Z, "Z")
+  A <- check_matrix(A, "A", nrow(Z), ncol(Z))
+  dA <- check_matrix(dA, "dA", nrow(Z), ncol(Z))
   values <- if (length(parts) == 1L) list(Z, A) else chain_values(parts, Z, network, arithmetic)
   chain_backprop(parts, values, dA, network, arithmetic)
 }

@@ -246,6 +246,7 @@ penalty <- function(network, W, arithmetic) {
 # An input error where an output lies outside the loss's domain, for example the cross-entropy of an output <= 0.
 loss_value <- function(network, W, Z, A, Y, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
+  Y <- check_matrix(Y, "Y", nrow(A[[length(A)]]), ncol(A[[length(A)]]))
   pair <- stable_pair(network)
   if (is.null(pair)) {
     check_domain(network, A[[length(A)]])
@@ -263,6 +264,8 @@ loss_value <- function(network, W, Z, A, Y, arithmetic = "fast") {
 # An input error where an output lies outside the loss's domain.
 loss_gradient <- function(network, A_L, Y, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
+  A_L <- check_matrix(A_L, "A_L", rows = network$sizes[length(network$sizes)])
+  Y <- check_matrix(Y, "Y", nrow(A_L), ncol(A_L))
   check_domain(network, A_L)
   LOSSES[[network$loss]]$gradient(A_L, Y, network, arithmetic)
 }
@@ -272,6 +275,9 @@ loss_gradient <- function(network, A_L, Y, arithmetic = "fast") {
 # others through dC_i/da and the activation's derivative or Jacobian.
 output_delta <- function(network, Z_L, A_L, Y, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
+  Z_L <- check_matrix(Z_L, "Z_L", rows = network$sizes[length(network$sizes)])
+  A_L <- check_matrix(A_L, "A_L", nrow(Z_L), ncol(Z_L))
+  Y <- check_matrix(Y, "Y", nrow(Z_L), ncol(Z_L))
   parts <- activation_parts(network$activations[length(network$activations)])
   pair <- stable_pair(network)
   values <- if (length(parts) == 1L) list(Z_L, A_L) else chain_values(parts, Z_L, network, arithmetic)

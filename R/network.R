@@ -87,6 +87,12 @@ forward <- function(network, W, b, X, arithmetic = "fast") {
 backward <- function(network, W, Z, A, Y, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
   layers <- length(network$sizes) - 1L
+  if (length(W) != layers || length(Z) != layers || length(A) != layers + 1L) {
+    stop_input(paste0(
+      "W, Z and A must hold ", layers, ", ", layers, " and ", layers + 1L, " matrices, not ",
+      length(W), ", ", length(Z), " and ", length(A)
+    ))
+  }
   m <- ncol(A[[1L]])
   Y <- check_matrix(Y, "Y", network$sizes[layers + 1L], m)
   delta <- vector("list", layers)

@@ -135,12 +135,41 @@ clip_gradients <- function(optimizer, dW, db, arithmetic) {
   list(dW = lapply(dW, function(weights) scale * weights), db = lapply(db, function(biases) scale * biases))
 }
 
+# An input error when the state lacks what the rule remembers.
+check_state <- function(optimizer, state, layers) {
+  rule <- OPTIMIZERS[[optimizer$name]]
+  needed <- if (rule$counts) "step_count"
+  if (length(rule$memory) > 0L) {
+    parameters <- paste0(c("W", "b"), rep(seq_len(layers), each = 2L))
+    needed <- c(needed, paste0(rep(parameters, each = length(rule$memory)), "_", rule$memory))
+  }
+  lacking <- needed[!(needed %in% names(state))]
+  if (length(lacking) > 0L) {
+    stop_input(paste0("state must hold ", lacking[1L], ", as initial_state makes it for ", optimizer$name))
+  }
+}
+
+# An input error when a gradient has not the shape of its parameter.
+check_gradients <- function(W, b, dW, db) {
+  if (length(unique(c(length(W), length(b), length(dW), length(db)))) > 1L) {
+    stop_input(paste0(
+      "W, b, dW and db must be equally long, not ", length(W), ", ", length(b), ", ", length(dW), " and ", length(db)
+    ))
+  }
+  for (layer in seq_along(W)) {
+    check_matrix(dW[[layer]], paste0("dW", layer), nrow(W[[layer]]), ncol(W[[layer]]))
+    check_vector(db[[layer]], paste0("db", layer), length(b[[layer]]))
+  }
+}
+
 # New weights, biases and state after one step: list(W =, b =, state =).
 # W, b: lists of parameters. dW, db: lists of gradients of the same shapes. state: from `initial_state` or the last
 # call.
 apply_update <- function(optimizer, W, b, dW, db, state, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
   rule <- OPTIMIZERS[[optimizer$name]]
+  check_gradients(W, b, dW, db)
+  check_state(optimizer, state, length(W))
   clipped <- clip_gradients(optimizer, dW, db, arithmetic)
   count <- if (rule$counts) state$step_count + 1 else 0
   new <- if (rule$counts) list(step_count = count) else list()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnparity.arithmetic import Arithmetic, Array, get_arithmetic, select
-from nnparity.checks import check_word, stop_input
+from nnparity.checks import check_matrix, check_word, stop_input
 
 if TYPE_CHECKING:
     from nnparity.network import NetworkDefinition
@@ -236,8 +236,10 @@ def activate(name: str, Z: Array, network: NetworkDefinition, arithmetic: str | 
     array n × m, never Z itself
     """
     arithmetic = get_arithmetic(arithmetic)
+    parts = activation_parts(check_activation(name))
+    Z = check_matrix(Z, "Z")
     with np.errstate(all="ignore"):
-        return chain_values(activation_parts(check_activation(name)), Z, network, arithmetic)[-1]
+        return chain_values(parts, Z, network, arithmetic)[-1]
 
 
 def activation_derivative(
@@ -252,6 +254,8 @@ def activation_derivative(
             f"activation_derivative needs an elementwise activation, and {whole[0]} has a whole Jacobian: "
             "use backprop_activation"
         )
+    Z = check_matrix(Z, "Z")
+    A = check_matrix(A, "A", *Z.shape)
     with np.errstate(all="ignore"):
         values = [Z, A] if len(parts) == 1 else chain_values(parts, Z, network, arithmetic)
         return chain_backprop(parts, values, np.ones(Z.shape), network, arithmetic)
@@ -274,6 +278,9 @@ def backprop_activation(
     """
     arithmetic = get_arithmetic(arithmetic)
     parts = activation_parts(check_activation(name))
+    Z = check_matrix(Z, "Z")
+    A = check_matrix(A, "A", *Z.shape)
+    dA = check_matrix(dA, "dA", *Z.shape)
     with np.errstate(all="ignore"):
         values = [Z, A] if len(parts) == 1 else chain_values(parts, Z, network, arithmetic)
         return chain_backprop(parts, values, dA, network, arithmetic)

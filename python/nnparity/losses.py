@@ -14,7 +14,7 @@ import numpy as np
 
 from nnparity.activations import activation_parts, chain_backprop, chain_values, column_max, logistic, softmax_shift
 from nnparity.arithmetic import Arithmetic, Array, get_arithmetic, select
-from nnparity.checks import describe, stop_input
+from nnparity.checks import check_matrix, describe, stop_input
 
 if TYPE_CHECKING:
     from nnparity.network import NetworkDefinition
@@ -293,8 +293,9 @@ def loss_value(
         An output lies outside the loss's domain, for example the cross-entropy of an output ≤ 0.
     """
     arithmetic = get_arithmetic(arithmetic)
+    Y = check_matrix(Y, "Y", *A[-1].shape)
+    pair = stable_pair(network)
     with np.errstate(all="ignore"):
-        pair = stable_pair(network)
         if pair is None:
             check_domain(network, A[-1])
             terms = LOSSES[network.loss].value(A[-1], Y, network, arithmetic)
@@ -314,6 +315,8 @@ def loss_gradient(network: NetworkDefinition, A_L: Array, Y: Array, arithmetic: 
         An output lies outside the loss's domain.
     """
     arithmetic = get_arithmetic(arithmetic)
+    A_L = check_matrix(A_L, "A_L", rows=network.sizes[-1])
+    Y = check_matrix(Y, "Y", *A_L.shape)
     with np.errstate(all="ignore"):
         check_domain(network, A_L)
         return LOSSES[network.loss].gradient(A_L, Y, network, arithmetic)
@@ -333,6 +336,9 @@ def output_delta(
         An output lies outside the loss's domain.
     """
     arithmetic = get_arithmetic(arithmetic)
+    Z_L = check_matrix(Z_L, "Z_L", rows=network.sizes[-1])
+    A_L = check_matrix(A_L, "A_L", *Z_L.shape)
+    Y = check_matrix(Y, "Y", *Z_L.shape)
     parts = activation_parts(network.activations[-1])
     pair = stable_pair(network)
     with np.errstate(all="ignore"):

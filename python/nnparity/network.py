@@ -181,6 +181,10 @@ def backward(
     """
     arithmetic = get_arithmetic(arithmetic)
     layers = len(network.sizes) - 1
+    if len(W) != layers or len(Z) != layers or len(A) != layers + 1:
+        stop_input(
+            f"W, Z and A must hold {layers}, {layers} and {layers + 1} matrices, not {len(W)}, {len(Z)} and {len(A)}"
+        )
     m = A[0].shape[1]
     Y = check_matrix(Y, "Y", network.sizes[-1], m)
     delta: list[Array] = [np.empty(0)] * layers

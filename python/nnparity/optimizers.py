@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from nnparity.arithmetic import Arithmetic, Array, get_arithmetic, raise_to
-from nnparity.checks import check_number, check_word, stop_input
+from nnparity.checks import check_matrix, check_number, check_vector, check_word, stop_input
 
 Hyper = Mapping[str, float]
 State = dict[str, Any]
@@ -207,6 +207,26 @@ def clip_gradients(
     return [scale * weights for weights in dW], [scale * biases for biases in db]
 
 
+def check_state(optimizer: Optimizer, state: State, layers: int) -> None:
+    """InputError when the state lacks what the rule remembers."""
+    rule = OPTIMIZERS[optimizer.name]
+    needed = ["step_count"] if rule.counts else []
+    for layer in range(1, layers + 1):
+        needed += [f"{letter}{layer}_{memory}" for letter in "Wb" for memory in rule.memory]
+    for name in needed:
+        if name not in state:
+            stop_input(f"state must hold {name}, as initial_state makes it for {optimizer.name}")
+
+
+def check_gradients(W: Sequence[Array], b: Sequence[Array], dW: Sequence[Array], db: Sequence[Array]) -> None:
+    """InputError when a gradient has not the shape of its parameter."""
+    if len({len(W), len(b), len(dW), len(db)}) > 1:
+        stop_input(f"W, b, dW and db must be equally long, not {len(W)}, {len(b)}, {len(dW)} and {len(db)}")
+    for layer in range(1, len(W) + 1):
+        check_matrix(dW[layer - 1], f"dW{layer}", *W[layer - 1].shape)
+        check_vector(db[layer - 1], f"db{layer}", b[layer - 1].size)
+
+
 def apply_update(
     optimizer: Optimizer,
     W: Sequence[Array],
@@ -228,9 +248,16 @@ def apply_update(
     Returns
     -------
     W, b, state : new lists and a new dict
+
+    Raises
+    ------
+    InputError
+        A gradient has not the shape of its parameter, or the state is another optimizer's.
     """
     arithmetic = get_arithmetic(arithmetic)
     rule = OPTIMIZERS[optimizer.name]
+    check_gradients(W, b, dW, db)
+    check_state(optimizer, state, len(W))
     with np.errstate(all="ignore"):
         dW, db = clip_gradients(optimizer, dW, db, arithmetic)
         count = state["step_count"] + 1.0 if rule.counts else 0.0

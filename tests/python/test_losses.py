@@ -133,6 +133,17 @@ def test_outputs_outside_the_domain_are_named():
         value("relu", "categorical_cross_entropy", [[-3.0]], [[0.0]])
 
 
+def test_targets_of_another_shape_are_refused():
+    network, A = define_network([1, 2]), np.full((2, 3), 0.5)
+    for call in (
+        lambda Y: loss_gradient(network, A, Y),
+        lambda Y: output_delta(network, A, A, Y),
+        lambda Y: loss_value(network, [np.zeros((2, 1))], [A], [A, A], Y),
+    ):
+        with pytest.raises(InputError, match="Y must be 2 x 3, not 2 x 1"):
+            call(np.zeros((2, 1)))
+
+
 def test_nan_outputs_give_a_nan_loss_not_an_error():
     for loss in ("quadratic", "binary_cross_entropy", "categorical_cross_entropy"):
         assert math.isnan(value("linear", loss, [[math.nan, 0.5]], [[1.0, 1.0]])[0])

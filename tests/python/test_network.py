@@ -181,6 +181,7 @@ def test_shapes_that_are_not_the_networks_are_refused():
         "W1 must be 2 x 3, not 3 x 2": lambda: forward(network, [W[0].T], b, X),
         "b1 must be a vector of 2 numbers, not of 3": lambda: forward(network, W, [np.zeros(3)], X),
         "W and b must hold one entry for each of the 1 layers, not 2 and 1": lambda: forward(network, W * 2, b, X),
+        "W, Z and A must hold 1, 1 and 2 matrices, not 1, 1 and 1": lambda: backward(network, W, Z, A[1:], Y),
         "Y must be 2 x 4, not 2 x 1": lambda: backward(network, W, Z, A, Y[:, :1]),
         "X must have at least one row and one column, not 3 x 0": lambda: forward(network, W, b, X[:, :0]),
     }

@@ -112,6 +112,22 @@ def test_a_zero_gradient_moves_nothing():
         assert run(define_optimizer(name), 0.0, [0.0, 0.0])[0] == [0.0, 0.0]
 
 
+def test_gradients_and_states_that_do_not_fit_are_refused():
+    W, b = [np.zeros((2, 3))], [np.zeros(2)]
+    refused = {
+        "dW1 must be 2 x 3, not 1 x 3": (define_optimizer(), [np.zeros((1, 3))], b, {}),
+        "db1 must be a vector of 2 numbers, not of 1": (define_optimizer(), W, [np.zeros(1)], {}),
+        "W, b, dW and db must be equally long, not 1, 1, 2 and 1": (define_optimizer(), W * 2, b, {}),
+        "state must hold step_count, as initial_state makes it for adam": (define_optimizer("adam"), W, b, {}),
+        "state must hold b1_velocity, as initial_state makes it for momentum": (
+            define_optimizer("momentum"), W, b, {"W1_velocity": W[0]}),
+    }  # fmt: skip
+    for sentence, (optimizer, dW, db, state) in refused.items():
+        with pytest.raises(InputError) as error:
+            apply_update(optimizer, W, b, dW, db, state)
+        assert str(error.value) == sentence
+
+
 def test_an_optimizer_that_makes_no_sense_is_refused():
     refused = {
         "optimizer must be one of sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw, not 'Adma'; "

@@ -111,6 +111,16 @@ expect_identical(refusal(value("linear", "binary_cross_entropy", one(1), one(0))
 expect_identical(refusal(value("elu", "binary_cross_entropy", one(1), one(0))), sentence)
 expect_true(endsWith(refusal(value("relu", "categorical_cross_entropy", one(-3), one(0))), "output unit 1 is 0"))
 
+# Targets of another shape are refused.
+network <- define_network(c(1, 2))
+A <- matrix(0.5, 2, 3)
+Y <- matrix(0, 2, 1)
+expect_identical(refusal(loss_gradient(network, A, Y)), "Y must be 2 x 3, not 2 x 1")
+expect_identical(refusal(output_delta(network, A, A, Y)), "Y must be 2 x 3, not 2 x 1")
+expect_identical(
+  refusal(loss_value(network, list(matrix(0, 2, 1)), list(A), list(A, A), Y)), "Y must be 2 x 3, not 2 x 1"
+)
+
 # NaN outputs give a NaN loss, not an error.
 for (loss in c("quadratic", "binary_cross_entropy", "categorical_cross_entropy")) {
   expect_true(is.nan(value("linear", loss, cbind(NaN, 0.5), cbind(1, 1))))

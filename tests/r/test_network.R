@@ -208,6 +208,10 @@ expect_identical(
   refusal(forward(network, c(W, W), b, given$X)), "W and b must hold one entry for each of the 1 layers, not 2 and 1"
 )
 expect_identical(
+  refusal(backward(network, W, passed$Z, passed$A[-1], given$Y)),
+  "W, Z and A must hold 1, 1 and 2 matrices, not 1, 1 and 1"
+)
+expect_identical(
   refusal(backward(network, W, passed$Z, passed$A, given$Y[, 1, drop = FALSE])), "Y must be 2 x 4, not 2 x 1"
 )
 expect_identical(

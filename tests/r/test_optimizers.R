@@ -128,6 +128,23 @@ for (arithmetic in c("fast", "exact")) {
 # A zero gradient moves nothing.
 for (name in names(OPTIMIZERS)) expect_identical(run(define_optimizer(name), 0, c(0, 0)), c(0, 0))
 
+# Gradients and states that do not fit are refused.
+W <- list(matrix(0, 2, 3))
+b <- list(numeric(2))
+update <- function(optimizer, dW, db, state) refusal(apply_update(optimizer, W, b, dW, db, state))
+expect_identical(update(define_optimizer(), list(matrix(0, 1, 3)), b, list()), "dW1 must be 2 x 3, not 1 x 3")
+expect_identical(update(define_optimizer(), W, list(0), list()), "db1 must be a vector of 2 numbers, not of 1")
+expect_identical(
+  update(define_optimizer(), c(W, W), b, list()), "W, b, dW and db must be equally long, not 1, 1, 2 and 1"
+)
+expect_identical(
+  update(define_optimizer("adam"), W, b, list()), "state must hold step_count, as initial_state makes it for adam"
+)
+expect_identical(
+  update(define_optimizer("momentum"), W, b, list(W1_velocity = W[[1]])),
+  "state must hold b1_velocity, as initial_state makes it for momentum"
+)
+
 # An optimizer that makes no sense is refused.
 expect_identical(
   refusal(define_optimizer("Adma")),
