@@ -198,7 +198,7 @@ class Blamer:
             if given.shape != value.shape:
                 continue
             column = given.reshape(given.shape[0], -1)
-            for name in ("sigmoid", "tanh", "softplus", "elu", "gelu", "silu", "relu"):
+            for name in ("sigmoid", "tanh", "softplus", "elu", "gelu", "silu"):
                 for known in (book.activation_value(name, column), book.activation_slope(name, column)):
                     if proportion(value.reshape(column.shape), known) is not None:
                         return True

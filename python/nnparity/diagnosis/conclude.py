@@ -134,7 +134,19 @@ class Conclusion:
                 first = self.run.computed(hit.ref)
                 if first is not None:
                     events.append(first)
-        return min(events, key=lambda event: event.seq) if events else None
+        best = min(events, key=lambda event: event.seq) if events else None
+        if best is None or self.run.node(best).file == self.run.adapter:
+            return self._returned_number(new) or best
+        return best
+
+    def _returned_number(self, new: np.ndarray):
+        """The event that computed one number of a returned array, in code that works number by number."""
+        for number in new.ravel()[:3]:
+            for hit in self.follower.index.find(np.array(number)):
+                event = self.run.computed(hit.ref) if abs(hit.factor - 1) < 1e-12 else None
+                if event is not None and self.run.node(event).file != self.run.adapter:
+                    return event
+        return None
 
     # -- updates -----------------------------------------------------------------------------------------------------
 
@@ -216,7 +228,7 @@ class Conclusion:
         if seen is None:
             return None
         hits = [hit for hit in seen.batch if abs(abs(hit.factor) - 1) > 1e-9]
-        near = [hit for hit in hits if abs(abs(hit.factor / ratio) - 1) < 1e-4] or hits
+        near = [hit for hit in hits if abs(abs(hit.factor / ratio) - 1) < 1e-4]
         events = [event for hit in near if (event := self.run.computed(hit.ref)) is not None]
         return min(events, key=lambda event: event.seq) if events else None
 
@@ -292,10 +304,9 @@ class Conclusion:
     def _folded(self, update: Update):
         """The gradient of a layer whose bias is a weight of a constant input, and that input's sign differs."""
         seen = self.state.seen.get(f"db{update.layer}")
-        parts = [hit for hit in (seen.hits() if seen else []) if hit.layout == "part"]
-        whole = [hit for hit in (seen.hits() if seen else []) if hit.layout != "part" and abs(abs(hit.factor) - 1) < 1e-9]
+        parts = [hit for hit in (seen.batch if seen else []) if hit.layout == "part"]
         events = [e for hit in parts if (e := self.run.computed(hit.ref)) is not None and self.run.node(e).file != self.run.adapter]
-        return min(events, key=lambda e: e.seq) if events and (not whole or True) else None
+        return min(events, key=lambda e: e.seq) if events else None
 
     def _gradient_turned(self, names: list[str]):
         for name in names:
@@ -425,5 +436,4 @@ def _merged(findings: list[Finding]) -> list[Finding]:
                 break
         else:
             kept.append(finding)
-    order = {"forward": 0, "loss": 1, "backward": 2, "update": 3}
-    return sorted(kept, key=lambda f: (f.kind == "convention", order[f.phase]))
+    return sorted(kept, key=lambda f: (f.kind == "convention", f.event.seq if f.event is not None else float("inf")))

@@ -24,7 +24,7 @@ COST = {
     "declaration": 8.0,  # right for another network than the declared one
     "departure": 10.0,
     "unseen departure": 16.0,
-    "by use": 14.0,  # a value of unknown formula that stands where the quantity should
+    "by use": 16.0,  # a value of unknown formula that stands where the quantity should
     "unknown": 30.0,
 }
 
@@ -143,7 +143,7 @@ class Follower:
             for other in _orders(index, t.Y, keep_identity=True):
                 targets = t.Y[:, other][:, back]
                 if not np.array_equal(targets, t.Y):
-                    pairs.append(("of the batch", targets))
+                    pairs.append(("of the batch", targets, t.Y[:, other]))
         t.target_orders = tuple(pairs[:3])
 
     # -- presence --------------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ class Follower:
             elif formula.declares:
                 cost = COST["declaration"]
             else:
-                cost = COST["departure"]
+                cost = COST["departure"] + (1 if formula.id == "shuffle-unpaired" else 0)
             if not seen:
                 cost += COST["absent"]
             options.append((formula, seen, cost, weight_fits))
@@ -363,7 +363,7 @@ class Follower:
                 state.updates[name] = Update(name, layer, 1.0, fit[1], formula, right)
                 state.used[quantity] = formula
                 known = any(departure.formula.id == formula.id for departure in state.departures)
-                state.cost += 2.0 if known else COST["departure"]
+                state.cost += 2.0 if known else COST["departure"] - 1
                 state.departures.append(Departure(quantity, layer, "backward", formula, right, Seen()))
                 return
         weights = self._sample_weights(state, layer, letter, new - old)

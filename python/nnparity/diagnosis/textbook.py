@@ -240,6 +240,11 @@ def slopes(name: str, Z: np.ndarray, A: np.ndarray, layer: int, slope: float, ot
     right = activation_slope(name, Z, slope)
     yield Formula(None, f"{name}′({z})", right, right=True)
     base = name.split("+")[-1]
+    if not np.allclose(A, activation_value(name, Z, slope), rtol=1e-9):  # f' from the output, where that is not f(z)
+        from_output = {"sigmoid": A * (1 - A), "tanh": 1 - A**2, "relu": (A > 0).astype(float)}.get(base)
+        if from_output is not None:
+            yield Formula(None, f"{name}′ from {a}", from_output, right=True)
+        yield Formula(None, f"{name}′({a})", activation_slope(name, A, slope), right=True)
     missing = "missing-activation-derivative"
     if base in ("relu", "leaky_relu", "elu"):
         flat = np.where(Z > 0, 1.0, 0.0)
@@ -314,7 +319,8 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
                 kind = "missing-output-derivative"
             elif known and cancels and _proportional(value, (A - Y) * activation_slope(name, Z, slope)):
                 kind = "extra-output-derivative"
-            yield Formula(kind, delta_text(other, name, L), value, right=not known, declares={"loss": other})
+            yield Formula(kind, delta_text(other, name, L), value, right=not known, declares={"loss": other},
+                          omits=kind == "missing-output-derivative")
     error = A - Y
     factors = list(slopes(name, Z, A, L, slope, {k: (state.Z[k], state.A[k]) for k in state.Z}))
     ones = np.ones_like(A)
@@ -331,10 +337,10 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
     if textbook.language == "Python" and name in ("sigmoid", "tanh"):
         changed = error * (1 - error) if name == "sigmoid" else 1 - error**2
         yield Formula("np-alias", f"({a} − {y}) ⊙ {name}′ of ({a} − {y}), for {a} was overwritten", error * changed, parts=(error,))
-    for order, targets in textbook.target_orders:
+    for order, targets, recorded in textbook.target_orders:
         value = delta_of(loss, name, Z, A, targets, slope)
         if value is not None:
-            yield Formula("shuffle-unpaired", f"delta{L} with {y} in another order than X ({order})", value, parts=(targets,))
+            yield Formula("shuffle-unpaired", f"delta{L} with {y} in another order than X ({order})", value, parts=(recorded,))
     squared = error**2
     for factor in (Formula(None, "1", ones), *[f for f in factors if f.right]):
         tail = "" if factor.text == "1" else f" ⊙ {factor.text}"
