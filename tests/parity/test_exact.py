@@ -4,6 +4,7 @@ import itertools
 import math
 import shutil
 import subprocess
+import timeit
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from nnparity.arithmetic import get_arithmetic
 from nnparity.checks import InputError
 from nnparity.initializers import INITIALIZERS, initialize_parameters
 from nnparity.losses import LOSSES
-from nnparity.network import define_network
+from nnparity.network import define_network, gradient_step
 from nnparity.optimizers import OPTIMIZERS, define_optimizer, initial_state
 from nnparity.trace import trace_step
 
@@ -207,6 +208,63 @@ def test_subnormals_signed_zeros_saturation_and_overflow(root, tmp_path):
     found, count, _ = differences(cases, root, tmp_path)
     print(f"{len(cases)} networks, {count} values, {len(found)} differences")
     assert not found, "\n".join(found[:20])
+
+
+def test_long_runs_with_every_optimizer(root, tmp_path, prove):
+    rng = np.random.default_rng(23)
+    words = itertools.cycle(ACTIVATIONS)
+    cases = []
+    for name in OPTIMIZERS:
+        network = {
+            "sizes": [64, 30, 10], "activation": next(words), "output_activation": "softmax",
+            "loss": "categorical_cross_entropy", "l2": 1e-4,
+        }  # fmt: skip
+        optimizer = {"name": name, "eta": 0.5 if name in ("sgd", "momentum", "nesterov") else 0.01}
+        W = [rng.standard_normal((30, 64)) / 8, rng.standard_normal((10, 30)) / 5]
+        b = [rng.standard_normal(30), rng.standard_normal(10)]
+        X, Y = rng.random((64, 10)), np.asfortranarray(np.eye(10)[:, rng.permutation(10)])
+        cases.append(Case(network, optimizer, W, b, X, Y, steps=150 if prove else 15))
+    found, count, _ = differences(cases, root, tmp_path)
+    print(f"{len(cases)} runs of {cases[0].steps} steps, {count} values, {len(found)} differences")
+    assert not found, "\n".join(found)
+    for case in cases:
+        losses = [values[0] for _, name, values in case.results if name == "loss"]
+        assert losses[-1] < losses[0]
+
+
+COST_IN_R = """
+set.seed(1)
+network <- define_network(c(784, 30, 10))
+start <- initialize_parameters(network)
+X <- matrix(runif(7840), 784)
+step <- function(arithmetic) {
+  gradient_step(network, define_optimizer(), start$W, start$b, X, diag(10), list(), arithmetic)
+}
+seconds <- function(arithmetic, steps) {
+  min(replicate(7, system.time(for (i in seq_len(steps)) step(arithmetic))[["elapsed"]])) / steps
+}
+cat(seconds("exact", 20) / seconds("fast", 400))
+"""
+
+
+@pytest.mark.prove
+def test_exact_arithmetic_costs_at_most_30_times_fast_in_python_and_40_in_r(root):
+    rng = np.random.default_rng(24)
+    network, optimizer = define_network([784, 30, 10]), define_optimizer()
+    W, b = initialize_parameters(network)
+    X, Y = rng.random((784, 10)), np.eye(10)
+
+    def seconds(arithmetic, steps):
+        return min(
+            timeit.repeat(lambda: gradient_step(network, optimizer, W, b, X, Y, {}, arithmetic), number=steps, repeat=7)
+        ) / steps  # fmt: skip
+
+    in_python = seconds("exact", 30) / seconds("fast", 300)
+    code = f'source("{root}/R/nnparity.R")\n{COST_IN_R}'
+    done = subprocess.run(["Rscript", "--vanilla", "-e", code], capture_output=True, text=True, check=True, timeout=600)
+    print(f"exact / fast: {in_python:.1f} in Python, {float(done.stdout):.1f} in R")
+    assert in_python <= 30
+    assert float(done.stdout) <= 40
 
 
 def test_initializers_draw_the_same_network(root, tmp_path):
