@@ -215,6 +215,8 @@ def load_pickle(path: str | Path) -> tuple[Dataset, ...]:
     parts = unpickle_arrays(_read_bytes(path), str(path))
     if isinstance(parts, list | tuple) and len(parts) == 2 and np.ndim(parts[1]) == 1:
         parts = (parts,)
+    if not isinstance(parts, list | tuple) or not parts:
+        parts = (None,)
     return tuple(_pickled_pair(path, part) for part in parts)
 
 

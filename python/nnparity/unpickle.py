@@ -26,6 +26,13 @@ def _plain_type(name: Any, *flags: Any) -> np.dtype:
     return dtype
 
 
+def _array_of_bytes(content: Any, dtype: np.dtype, shape: Any, order: str, *axes: Any) -> np.ndarray:
+    # Protocol 5 brings the whole array at once.
+    if axes or dtype.kind not in _PLAIN_KINDS:
+        raise pickle.UnpicklingError("no plain array")
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if order == "F" else "C")
+
+
 def _plain_scalar(dtype: np.dtype, content: Any) -> Any:
     return np.frombuffer(_latin1(content), dtype)[0]
 
@@ -45,6 +52,8 @@ _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy.core.multiarray", "scalar"): _plain_scalar,
     ("numpy._core.multiarray", "_reconstruct"): _empty_array,
     ("numpy._core.multiarray", "scalar"): _plain_scalar,
+    ("numpy.core.numeric", "_frombuffer"): _array_of_bytes,
+    ("numpy._core.numeric", "_frombuffer"): _array_of_bytes,
     ("_codecs", "encode"): _latin1,
 }
 
