@@ -23,11 +23,14 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "initializers": ("INITIALIZERS", "initialize_parameters"),
     "optimizers": ("OPTIMIZERS", "define_optimizer", "initial_state", "apply_update"),
     "network": ("NetworkDefinition", "define_network", "forward", "backward", "gradient_step"),
+    "metrics": ("METRICS", "classify", "accuracy", "top_k_accuracy", "confusion_matrix", "rmse", "r_squared"),
     "datasets": (
         "DATASETS", "Dataset", "load_data", "load_digits", "load_idx", "load_csv", "load_pickle", "split_data", "one_hot",
     ),
     "generators": ("make_clusters", "make_spiral", "make_image", "make_xor"),
-    "training": ("Network",),
+    "training": (
+        "SCHEDULES", "define_training", "begin_training", "train_epoch", "train_network", "measure", "final_parameters",
+    ),
     "trace": ("trace_step", "trace_table", "write_trace", "read_trace"),
     "compare": ("compare_traces", "first_difference"),
     "parity": ("assert_parity",),
