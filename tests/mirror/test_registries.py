@@ -6,11 +6,13 @@ import pytest
 
 import nnparity
 
+REGISTRIES = [name for name in nnparity.__all__ if name.isupper()]
+
 R_REGISTRIES = """
 source("R/nnparity.R")
-for (registry in c("ARITHMETICS", "ACTIVATIONS", "LOSSES", "INITIALIZERS", "OPTIMIZERS")) {
+for (registry in commandArgs(TRUE)) {
   for (word in names(get(registry))) {
-    hyper <- if (registry == "OPTIMIZERS") get(registry)[[word]]$hyper
+    hyper <- if (registry %in% c("OPTIMIZERS", "SCHEDULES")) get(registry)[[word]]$hyper
     cat(registry, word, sprintf("%s=%.17g", names(hyper), unlist(hyper)), "\\n")
   }
 }
@@ -19,7 +21,7 @@ for (registry in c("ARITHMETICS", "ACTIVATIONS", "LOSSES", "INITIALIZERS", "OPTI
 
 @pytest.fixture(scope="module")
 def r_registries(root):
-    command = ["Rscript", "--vanilla", "-e", R_REGISTRIES]
+    command = ["Rscript", "--vanilla", "-e", R_REGISTRIES, *REGISTRIES]
     lines = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
     registries: dict[str, dict[str, dict[str, float]]] = {}
     for registry, word, *hyper in map(str.split, lines):
@@ -28,10 +30,11 @@ def r_registries(root):
     return registries
 
 
-@pytest.mark.parametrize("registry", ["ARITHMETICS", "ACTIVATIONS", "LOSSES", "INITIALIZERS", "OPTIMIZERS"])
+@pytest.mark.parametrize("registry", REGISTRIES)
 def test_same_words_in_the_same_order(r_registries, registry):
     assert list(getattr(nnparity, registry)) == list(r_registries[registry])
 
 
-def test_same_hyperparameters(r_registries):
-    assert {word: dict(rule.hyper) for word, rule in nnparity.OPTIMIZERS.items()} == r_registries["OPTIMIZERS"]
+@pytest.mark.parametrize("registry", ["OPTIMIZERS", "SCHEDULES"])
+def test_same_hyperparameters(r_registries, registry):
+    assert {word: dict(rule.hyper) for word, rule in getattr(nnparity, registry).items()} == r_registries[registry]
