@@ -77,7 +77,7 @@ class Blamer:
     def _is_textbook(self, part: np.ndarray, departure) -> bool:
         """A wrong part that stands in the right program too (a softmax' own a(1 − a), say) says nothing of the place."""
         return any(
-            self.labels.get(hit.ref) is not None and self.labels[hit.ref].right and self.labels[hit.ref].quantity != ""
+            self.labels.get(hit.ref) is not None and self.labels[hit.ref].right
             for hit in self.follower.present(part).hits()
         )
 

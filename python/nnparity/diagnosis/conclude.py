@@ -79,6 +79,10 @@ class Conclusion:
 
     def _from_departure(self, departure: Departure) -> Finding | None:
         event = self.blamer.wrong_value(departure)
+        if departure.formula.id == "sequential-update":
+            event = self._first_update(departure.layer)
+        if departure.formula.id == "batch-lost" and event is None:
+            event = self._short_loop(departure)
         if event is None:
             event = self._fallback(departure)
         formula, right = departure.formula, departure.right
@@ -99,6 +103,29 @@ class Conclusion:
             option, word = next(iter(formula.declares.items()))
             finding.fix = f"The code is consistent with --{option.replace('_', '-')} {word}: declare that, or compute {right.text}."
         return self._placed(finding)
+
+    def _first_update(self, layer: int):
+        """The first parameter that was updated before this layer's gradient was taken."""
+        events = [self._returned("W", k) for k in range(1, self.textbook.depth + 1) if k != layer]
+        known = [event for event in events if event is not None]
+        return min(known, key=lambda event: event.seq) if known else None
+
+    def _short_loop(self, departure: Departure):
+        """The range or condition of a loop that leaves samples out."""
+        weights = next((u.weights for u in self.state.updates.values() if u.weights is not None), None)
+        if weights is None:
+            return None
+        used = np.flatnonzero(weights)
+        for event in self.run.events:
+            value = self.run.value(event)
+            if value.ndim == 1 and value.size == used.size < weights.size:
+                if np.array_equal(value, used) or np.array_equal(value, used + 1):
+                    return event
+        for node, events in self.run.by_node.items():
+            if self.run.nodes[node].kind == "cond" and len(events) == used.size + 1 and self.run.value(events[-1]).size == 1:
+                if float(self.run.value(events[-1])) == 0.0 and self.run.nodes[node].file != self.run.adapter:
+                    return events[0]
+        return None
 
     def _computes_declared_loss(self) -> bool:
         """The loss value of the declared loss is computed in the step: then its delta is what was meant."""
@@ -174,7 +201,7 @@ class Conclusion:
         rounded = {name: float(f"{factor:.6g}") for name, factor in factors.items()}
         counts = Counter(rounded.values())
         common = 1.0 if 1.0 in counts else max(counts, key=lambda c: (c > 0, counts[c], -abs(np.log(abs(c)))))
-        found = []
+        found: list[Finding] = []
         if common < 0 and len(counts) == 1 or (len({np.sign(c) for c in counts}) == 1 and common < 0):
             found.append(self._ascent(list(factors), abs(common)))
             rounded = {name: -factor for name, factor in rounded.items()}
@@ -194,8 +221,9 @@ class Conclusion:
         letter = names[0][0]
         layers = sorted({self.state.updates[name].layer for name in names}, reverse=True)
         if ratio < 0:
-            finding = self._ascent(names, abs(ratio))
-            return [finding]
+            if letter == "b" and {name[0] for name in names} == {"b"} and self._folded(update) is not None:
+                return [self._ascent([name], abs(ratio)) for name in names]
+            return [self._ascent(names, abs(ratio))]
         quantity = f"d{letter}{update.layer}"
         both = all(f"{letter}{layer}_new" in names for layer in layers for letter in "Wb" if layer not in self.textbook.no_bias)
         if both and layers == list(range(layers[0], 0, -1)) and layers[0] < self.textbook.depth:

@@ -41,7 +41,14 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     remedy = _remedy(matrices, error, conclusion)
     if remedy is not None:
         id, expected, fix, quantity, layer = remedy
-    if remedy is None:
+    made = _made_by(error, conclusion)
+    if made is not None and (id is None or id in ("transposed", "r-vector-orientation")):
+        id = made
+    other = _neighbour(values)
+    if remedy is None and other is not None:
+        id, expected, quantity, layer = other
+        fix = f"Use the operands of one layer: {expected}."
+    elif remedy is None:
         id, expected, quantity, layer = _misfit(values, conclusion) or (id, expected, quantity, layer)
     message = " ".join(str(error.message).split())
     if error.kind == "timeout":
@@ -68,6 +75,70 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     finding.proved = bool(remedy)
     finding.layers = [layer] if layer else []
     return finding
+
+
+#: Operations of R that are known to lose a shape → the mistake.
+LOSES_SHAPE = {
+    "apply": "r-apply-transpose", "sapply": "r-apply-transpose", "vapply": "r-apply-transpose",
+    "pmax": "r-pmax-dimension", "pmin": "r-pmax-dimension", "max": "r-pmax-dimension", "diag": "r-diag-scalar",
+}
+
+
+def _made_by(error, conclusion: Conclusion) -> str | None:
+    """The operation from which an operand got its unfit shape."""
+    run = conclusion.run
+    for operand in error.operands:
+        if operand.ref is None:
+            node = run.nodes.get(operand.node or -1)
+            if node is not None and node.kind == "call":
+                for other in run.nodes.values():
+                    if other.op == "diag" and other.fun and node.op == other.fun:
+                        return "r-diag-scalar"
+            continue
+        if run.recording.meta[operand.ref].container == "data.frame":
+            return "r-data-frame-arithmetic"
+        producer = run.computed(operand.ref)
+        node = run.node(producer) if producer is not None else None
+        if node is not None and (node.op or "") in LOSES_SHAPE and run.value(producer).ndim <= 2:
+            return LOSES_SHAPE[node.op or ""]
+        dropped = _dropped(operand.ref, run)
+        if dropped:
+            return "r-dropped-dimension"
+    if "requires numeric/complex matrix" in str(error.message):
+        return "r-data-frame-arithmetic"
+    if "less than one element" in str(error.message) or "subscript out of bounds" in str(error.message):
+        return "r-countdown-loop"
+    return None
+
+
+def _dropped(ref: int, run) -> bool:
+    """A vector that `X[i, ]` or `X[, i]` cut out of a matrix, or the transpose of one."""
+    for event in run.by_ref.get(ref, ()):
+        node = run.node(event)
+        candidates = [event]
+        if (node.op or "") == "t":
+            candidates += run.operands(event)
+        for candidate in candidates:
+            for other in run.by_ref.get(candidate.ref, ()):
+                text = run.node(other).text
+                if run.node(other).kind == "index" and "," in text and "drop" not in text and run.value(other).ndim == 1:
+                    return True
+    return False
+
+
+def _neighbour(values):
+    """W of one layer against a or delta of another: which product was due."""
+    quantities = [label.quantity for _, _, label in values if label is not None and label.quantity]
+    weights = [q for q in quantities if q.startswith("W") and q[1:].isdigit()]
+    deltas = [q for q in quantities if q.startswith("delta")]
+    signals = [q for q in quantities if q.startswith("A")]
+    if len(weights) == 1 and len(deltas) == 1 and weights[0][1:] != deltas[0][5:]:
+        layer = int(deltas[0][5:])
+        return "wrong-layer", f"W{layer}ᵀ·delta{layer}", f"delta{layer - 1}", layer - 1
+    if len(weights) == 1 and len(signals) == 1 and int(weights[0][1:]) != int(signals[0][1:]) + 1:
+        layer = int(signals[0][1:]) + 1
+        return "wrong-layer", f"W{layer}·A{layer - 1}", f"Z{layer}", layer
+    return None
 
 
 def _misfit(values, conclusion: Conclusion):
@@ -100,8 +171,6 @@ def _phase(quantity: str) -> str:
 def _idiom(message: str, matrices) -> str | None:
     if "condition has length" in message:
         return "r-condition-length"
-    if "subscript out of bounds" in message or "index" in message and "out of" in message:
-        return "r-countdown-loop" if "subscript" in message else None
     if "could not be broadcast" in message:
         return "np-broadcast"
     if "non-conformable" in message and any(value.ndim == 1 for _, value, _ in matrices):
@@ -130,8 +199,9 @@ def _remedy(matrices, error, conclusion: Conclusion):
         second = label_b.text if label_b else text_b
         written = name.format(a=first, b=second)
         id = "transposed"
-        if operator == "*" or operator == "multiply":
-            id = "r-elementwise-for-matmul" if not swaps or "·" in name else "transposed"
+        elementwise = operator in ("*", "multiply")
+        if elementwise == ("·" in name) and ("·" in name or "⊙" in name) and swaps < 1:
+            id = "r-elementwise-for-matmul"
         elif a.ndim < 2 or b.ndim < 2:
             id = "r-vector-orientation"
         source = name.format(a=text_a, b=text_b)

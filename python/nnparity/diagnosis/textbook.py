@@ -159,6 +159,11 @@ def forward_sums(W: list, b: list, A: dict, layer: int, no_bias: bool) -> Iterat
     for other, signal in A.items():
         if other < layer - 1 and signal.shape[0] == a.shape[0]:
             yield Formula("wrong-layer", f"W{layer}·A{other} + b{layer}", w @ signal + extra)
+    if min(w.shape) > 1:
+        byrow = "r-byrow" if w.shape[0] != w.shape[1] else "transposed"
+        for order, other in (("F", "C"), ("C", "F")):
+            yield Formula(byrow, f"(W{layer} filled the other way)·{before} + b{layer}",
+                          w.ravel(order=order).reshape(w.shape, order=other) @ a + extra)
     if a.shape == w.shape and w.shape[0] != w.shape[1]:
         yield Formula("r-elementwise-for-matmul", f"W{layer} ⊙ {before} + b{layer}", w * a + extra)
     _ = name
@@ -179,19 +184,9 @@ def forward_activations(Z: np.ndarray, layer: int, wanted: str, known: bool, las
         else:
             yield Formula(None, f"{name}({z})", value, right=not known, declares=option)
     S = softmax_over(Z, 0)
-    yield Formula("softmax-axis", f"exp({z}) / Σ over the samples", softmax_over(Z, 1))
-    yield Formula("softmax-axis", f"exp({z}) / Σ over the whole matrix", softmax_over(Z, None))
     E = np.exp(Z)
-    yield Formula("softmax-axis", f"exp({z} − max of each unit) / Σ", _axis_shifted(Z))
-    yield Formula("softmax-axis", f"exp({z} − max) / Σ over the samples", _over_samples(Z))
-    F = np.exp(Z - Z.max(axis=0))
-    yield Formula("softmax-axis", f"exp({z} − max) / Σ over the whole matrix", F / F.sum())
-    yield Formula("softmax-axis", f"exp({z} − max) / recycled Σ", F / recycled(F.sum(axis=0), *Z.shape))
-    yield Formula("softmax-axis", f"exp({z} − max) / recycled Σ", (F.T / recycled(F.sum(axis=0), *Z.T.shape)).T)
-    yield Formula("softmax-axis", f"exp({z} − recycled max) / Σ", _recycled_shift(Z))
-    yield Formula(None, f"exp({z} − max), not normalised", F)
-    yield Formula("softmax-axis", f"exp({z}) / recycled Σ", E / recycled(E.sum(axis=0), *Z.shape))
-    yield Formula("softmax-axis", f"exp({z}) / recycled Σ", (E.T / recycled(E.sum(axis=1), *Z.T.shape)).T)
+    yield from _softmax_departures(Z, z, S)
+    yield Formula(None, f"exp({z} − max), not normalised", np.exp(Z - Z.max(axis=0)))
     yield Formula("softmax-twice", f"softmax(softmax({z}))", softmax_over(S, 0))
     for inner in ("sigmoid", "relu", "tanh"):
         chained = f"{inner}+softmax"
@@ -218,19 +213,30 @@ def forward_activations(Z: np.ndarray, layer: int, wanted: str, known: bool, las
         yield Formula(None, f"{name}′({z})", activation_slope(name, Z))
 
 
-def _over_samples(Z: np.ndarray) -> np.ndarray:
-    E = np.exp(Z - Z.max(axis=0))
-    return E / E.sum(axis=1, keepdims=True)
-
-
-def _recycled_shift(Z: np.ndarray) -> np.ndarray:
-    E = np.exp(Z - recycled(Z.max(axis=0), *Z.shape))
-    return E / recycled(E.sum(axis=0), *Z.shape)
-
-
-def _axis_shifted(Z: np.ndarray) -> np.ndarray:
-    E = np.exp(Z - Z.max(axis=1, keepdims=True))
-    return E / E.sum(axis=0, keepdims=True)
+def _softmax_departures(Z: np.ndarray, z: str, right: np.ndarray) -> Iterator[Formula]:
+    """exp(Z − shift) / norm with the shift or the norm taken over the wrong axis, or recycled by R."""
+    n, m = Z.shape
+    shifts = [
+        ("", np.zeros_like(Z)),
+        (" − max", np.broadcast_to(Z.max(axis=0), Z.shape)),
+        (" − max of each unit", np.broadcast_to(Z.max(axis=1, keepdims=True), Z.shape)),
+        (" − max of each unit, recycled", recycled(Z.max(axis=1), m, n).T),
+        (" − max, recycled", recycled(Z.max(axis=0), n, m)),
+    ]
+    for shift, amount in shifts:
+        E = np.exp(Z - amount)
+        norms = [
+            ("Σ", np.broadcast_to(E.sum(axis=0), Z.shape)),
+            ("Σ over the samples", np.broadcast_to(E.sum(axis=1, keepdims=True), Z.shape)),
+            ("Σ over the whole matrix", np.full(Z.shape, E.sum())),
+            ("Σ, recycled", recycled(E.sum(axis=0), n, m)),
+            ("Σ over the samples, recycled", recycled(E.sum(axis=1), m, n).T),
+            ("its maximum", np.broadcast_to(E.max(axis=0), Z.shape)),
+        ]
+        for words, norm in norms:
+            value = E / norm
+            if not np.allclose(value, right, rtol=1e-9, atol=0):
+                yield Formula("softmax-axis", f"exp({z}{shift}) / {words}", value)
 
 
 @quiet
@@ -341,6 +347,10 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
         value = delta_of(loss, name, Z, A, targets, slope)
         if value is not None:
             yield Formula("shuffle-unpaired", f"delta{L} with {y} in another order than X ({order})", value, parts=(recorded,))
+    right_slope = activation_slope(name, Z, slope)
+    inner = (error * right_slope).sum(axis=0)
+    yield Formula("r-vector-orientation" if textbook.language == "R" else "np-broadcast",
+                  f"({a} − {y}) · {name}′(Z{L}), one number per sample", np.broadcast_to(inner, A.shape), parts=(inner, *inner))
     squared = error**2
     for factor in (Formula(None, "1", ones), *[f for f in factors if f.right]):
         tail = "" if factor.text == "1" else f" ⊙ {factor.text}"
@@ -472,6 +482,11 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     for other, delta in state.delta.items():
         if other != layer and delta.shape == d.shape:
             yield Formula("wrong-layer", f"(1/m)·delta{other}·{before}ᵀ", delta @ a.T / m)
+    if min(W.shape) > 1 and W.shape[0] != W.shape[1]:
+        gradient = d @ a.T / m
+        for order, other in (("F", "C"), ("C", "F")):
+            yield Formula("r-byrow", f"(1/m)·{name}·{before}ᵀ filled the other way",
+                          gradient.ravel(order=order).reshape(W.shape, order=other))
     for sample, words in ((0, "first"), (m - 1, "last")):
         yield Formula("batch-lost", f"{name}·{before}ᵀ of the {words} sample only", np.outer(d[:, sample], a[:, sample]))
     yield Formula(None, f"mean({name})·mean({before})ᵀ", np.outer(d.mean(axis=1), a.mean(axis=1)))
