@@ -6,6 +6,8 @@
 
 # The second-order terms of the radii's own computation in doubles are below this.
 bound_safety <- 1 + 2^-10
+# Where an intermediate result underflows it is off by at most 2^-1075, which no step multiplies by more than 2^75.
+bound_underflow <- 2^-1000
 
 # Activations: the ball of f(z) and of f'(z) out of the ball of z.
 
@@ -353,36 +355,52 @@ clip_balls <- function(optimizer, gradients) {
 }
 
 # One step: each quantity out of the measured balls of its inputs. `step` is a list with network, optimizer, the pairs of traces
-# and inputs, and the numbers of samples and layers.
+# and inputs, the numbers of samples and layers, and an environment for what has been measured so far.
 
-# The ball of a quantity that both evaluations computed: a value of the first, and how far off the second is.
-computed_ball <- function(step, name) {
-  measured_ball(step$traces[[1L]][[name]], step$traces[[2L]][[name]], quantity_shape(name, step$network, step$samples))
+# A quantity that both evaluations computed.
+computed <- function(step, name) measured_once(step, name, step$traces, FALSE)
+
+# What both evaluations started from: W1, b1, ..., Y, or the optimizer's memory.
+started <- function(step, name) measured_once(step, name, step$inputs, TRUE)
+
+# Measure a quantity of two sources, or recall it; where one lacks it or has another shape, everything is NaN.
+measured_once <- function(step, name, sources, before) {
+  key <- paste(name, before)
+  if (is.null(step$measured[[key]])) {
+    shape <- quantity_shape(name, step$network, step$samples)
+    a <- sources[[1L]][[name]]
+    b <- sources[[2L]][[name]]
+    if (!has_shape(a, shape) || !has_shape(b, shape)) {
+      a <- b <- if (length(shape) == 2L) matrix(NaN, shape[[1L]], shape[[2L]]) else rep(NaN, shape)
+    }
+    assign(key, measure_pair(a, b), envir = step$measured)
+  }
+  step$measured[[key]]
 }
 
-# The ball of what both evaluations started from: W1, b1, ..., Y, or the optimizer's memory.
-started_ball <- function(step, name) {
-  measured_ball(step$inputs[[1L]][[name]], step$inputs[[2L]][[name]], quantity_shape(name, step$network, step$samples))
-}
+# The ball of a quantity that both evaluations computed.
+computed_ball <- function(step, name) ball_around(computed(step, name))
+
+# The ball of what both evaluations started from.
+started_ball <- function(step, name) ball_around(started(step, name))
 
 # The words of layer l's activation.
 layer_parts <- function(step, l) activation_parts(step$network$activations[[l]])
 
 # Z[l] = W[l] A[l-1] + b[l]: the products and the bias, in any order.
-Z_ball <- function(step, l) {
-  W <- started_ball(step, paste0("W", l))
+Z_radius <- function(step, l) {
+  W <- started(step, paste0("W", l))
   b <- started_ball(step, paste0("b", l))
-  A <- computed_ball(step, paste0("A", l - 1L))
-  product <- ball_matmul(W, A)
-  radius <- product$radius + b$radius
-  rim <- abs(W$value) %*% abs(A$value) + abs(b$value) + radius
-  ball_round(ball_of(product$value + b$value, radius), 1, rim)
+  A <- computed(step, paste0("A", l - 1L))
+  n <- ncol(W$value) + 1
+  bias <- b$radius + gamma_bound(n) * (abs(b$value) + b$radius)
+  product_radius(W, A, n) + bias
 }
 
 # A[l] = f_l(Z[l]).
-A_ball <- function(step, l) {
+A_radius <- function(step, l) {
   balls <- chain_balls(layer_parts(step, l), computed_ball(step, paste0("Z", l)), step$network)
-  balls[[length(balls)]]
+  balls[[length(balls)]]$radius
 }
 
 # The terms of the loss, and deltaL = dC_i/dz.
@@ -404,46 +422,46 @@ output_balls <- function(step) {
 }
 
 # C = (1/m) sum_i C_i + l1 sum |W| + l2/2 sum W^2.
-loss_ball <- function(step) {
+loss_radius <- function(step) {
   mean <- ball_round(ball_scale(ball_total(output_balls(step)[[1L]]), 1 / step$samples), 2)
   for (l in seq_len(step$layers)) {
     W <- started_ball(step, paste0("W", l))
     if (step$network$l1 > 0) mean <- ball_add(mean, ball_scale(ball_total(ball_abs(W)), step$network$l1))
     if (step$network$l2 > 0) mean <- ball_add(mean, ball_scale(ball_total(ball_square(W)), 0.5 * step$network$l2))
   }
-  ball_round(mean, 4)
+  ball_round(mean, 4)$radius
 }
 
 # delta[l] = (W[l+1]' delta[l+1]) * f_l'(Z[l]); at the output dC_i/dz.
-delta_ball <- function(step, l) {
-  if (l == step$layers) return(output_balls(step)[[2L]])
+delta_radius <- function(step, l) {
+  if (l == step$layers) return(output_balls(step)[[2L]]$radius)
   parts <- layer_parts(step, l)
-  dA <- ball_matmul(
-    ball_transpose(started_ball(step, paste0("W", l + 1L))), computed_ball(step, paste0("delta", l + 1L))
-  )
+  W <- measured_transpose(started(step, paste0("W", l + 1L)))
+  delta <- computed(step, paste0("delta", l + 1L))
+  dA <- ball_of(W$value %*% delta$value, product_radius(W, delta, ncol(W$value)))
   before <- chain_balls(parts[-length(parts)], computed_ball(step, paste0("Z", l)), step$network)
-  backprop_balls(parts, c(before, list(computed_ball(step, paste0("A", l)))), dA, step$network)
+  backprop_balls(parts, c(before, list(computed_ball(step, paste0("A", l)))), dA, step$network)$radius
 }
 
 # dW[l] = (1/m) delta[l] A[l-1]' + l1 sign(W[l]) + l2 W[l]; 1/m may be taken into either factor.
-dW_ball <- function(step, l) {
-  delta <- computed_ball(step, paste0("delta", l))
-  A <- computed_ball(step, paste0("A", l - 1L))
+dW_radius <- function(step, l) {
+  network <- step$network
+  m <- step$samples
+  delta <- computed(step, paste0("delta", l))
+  A <- measured_transpose(computed(step, paste0("A", l - 1L)))
+  radius <- product_radius(delta, A, m + 4) / m
+  if (network$l1 == 0 && network$l2 == 0) return(radius)
   W <- started_ball(step, paste0("W", l))
-  product <- ball_matmul(delta, ball_transpose(A))
-  rim <- abs(delta$value) %*% t(abs(A$value)) + product$radius
-  dW <- ball_scale(ball_round(product, 2, rim), 1 / step$samples)
-  if (step$network$l1 > 0) dW <- ball_add(dW, ball_scale(ball_sign(W), step$network$l1))
-  if (step$network$l2 > 0) dW <- ball_add(dW, ball_scale(W, step$network$l2))
-  ball_round(dW, 2)
+  dW <- ball_of(delta$value %*% A$value / m, radius)
+  if (network$l1 > 0) dW <- ball_add(dW, ball_scale(ball_sign(W), network$l1))
+  if (network$l2 > 0) dW <- ball_add(dW, ball_scale(W, network$l2))
+  ball_round(dW, 2)$radius
 }
 
 # db[l] = (1/m) sum_i delta[l]_i.
-db_ball <- function(step, l) {
+db_radius <- function(step, l) {
   delta <- computed_ball(step, paste0("delta", l))
-  total <- ball_row_sums(delta)
-  rim <- rowSums(abs(delta$value)) + total$radius
-  ball_scale(ball_round(total, 2, rim), 1 / step$samples)
+  rowSums(delta$radius + gamma_bound(step$samples + 4) * (abs(delta$value) + delta$radius)) / step$samples
 }
 
 # The new value of a parameter (W1), and its memory, by name.
@@ -467,25 +485,15 @@ update_balls <- function(step, parameter) {
   stats::setNames(c(result[1L], result[[2L]]), c(paste0(parameter, "_new"), memory))
 }
 
-LAYER_BALLS <- list(Z = Z_ball, A = A_ball, delta = delta_ball, dW = dW_ball, db = db_ball)
+LAYER_RADII <- list(Z = Z_radius, A = A_radius, delta = delta_radius, dW = dW_radius, db = db_radius)
 
-# The ball of a quantity; NULL for what a step takes over without rounding: A0, step_count.
-quantity_ball <- function(step, name) {
-  if (name == "loss") return(loss_ball(step))
+# The radius of a quantity; NULL for what a step takes over without rounding: A0, step_count.
+quantity_radius <- function(step, name) {
+  if (name == "loss") return(loss_radius(step))
   if (name %in% c("A0", "step_count")) return(NULL)
-  if (grepl("_", name, fixed = TRUE)) return(update_balls(step, sub("_.*", "", name))[[name]])
+  if (grepl("_", name, fixed = TRUE)) return(update_balls(step, sub("_.*", "", name))[[name]]$radius)
   letters <- sub("[0-9]+$", "", name)
-  if (letters %in% names(LAYER_BALLS)) LAYER_BALLS[[letters]](step, as.integer(sub("^[A-Za-z]+", "", name))) else NULL
-}
-
-# Around a, as far as b and half an ulp: a value may have been used before it was rounded to the double in the trace.
-# Where one of the two is missing or has another shape nothing is known, and the radius is NaN.
-measured_ball <- function(a, b, shape) {
-  blank <- if (length(shape) == 2L) matrix(NaN, shape[[1L]], shape[[2L]]) else rep(NaN, shape)
-  if (!has_shape(a, shape) || !has_shape(b, shape)) return(ball_of(blank, blank))
-  difference <- select(a == b, 0, abs(a - b))
-  size <- select(is.finite(a), abs(a), 0)
-  ball_of(a, difference + unit_roundoff * (size + difference))
+  if (letters %in% names(LAYER_RADII)) LAYER_RADII[[letters]](step, as.integer(sub("^[A-Za-z]+", "", name))) else NULL
 }
 
 # The shape of a quantity or input: (n_l, n_{l-1}) for weights and theirs, n_l for biases, else (n_l, m).
@@ -507,12 +515,12 @@ step_bounds <- function(network, optimizer, trace_a, trace_b, inputs_a = NULL, i
   if (is.null(inputs_b)) inputs_b <- inputs_of(trace_b, "second", inputs_a)
   step <- list(
     network = network, optimizer = optimizer, traces = list(trace_a, trace_b), inputs = list(inputs_a, inputs_b),
-    samples = ncol(inputs_a$Y), layers = length(network$sizes) - 1L
+    samples = ncol(inputs_a$Y), layers = length(network$sizes) - 1L, measured = new.env()
   )
   if (is.null(quantities)) quantities <- names(trace_a)
   suppressWarnings(lapply(stats::setNames(nm = quantities), function(name) {
-    ball <- quantity_ball(step, name)
-    if (is.null(ball)) 0 * (seq_along(trace_a[[name]]) > 0) else 2 * bound_safety * ball$radius
+    radius <- quantity_radius(step, name)
+    if (is.null(radius)) 0 * (seq_along(trace_a[[name]]) > 0) else 2 * bound_safety * radius + bound_underflow
   }))
 }
 

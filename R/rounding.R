@@ -1,9 +1,9 @@
 # Balls: a value and a radius that no correct evaluation can leave, whatever its order of summation, its BLAS or its libm.
 #
 # The model is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, sections 2.2, 3.1 and
-# 3.3): fl(x op y) = (x op y)(1 + d), |d| <= u, with an absolute error of at most one subnormal where the result underflows; a
-# sum of n products in any order, with or without FMA, is off by at most gamma_n |x|'|y|; an elementary function by libm_ulps.
-# docs/rounding.md derives every line.
+# 3.3): fl(x op y) = (x op y)(1 + d), |d| <= u; a sum of n products in any order, with or without FMA, is off by at most
+# gamma_n |x|'|y|; an elementary function by libm_ulps. Underflow is added at the end (bounds.R). docs/rounding.md derives
+# every line.
 
 unit_roundoff <- 2^-53
 smallest_subnormal <- 2^-1074
@@ -22,7 +22,7 @@ ball_exact <- function(value) ball_of(value, 0 * (value == value))
 # The ball after n more roundings, of numbers as large as itself or as `scale`.
 ball_round <- function(x, n, scale = NULL) {
   if (is.null(scale)) scale <- abs(x$value) + x$radius
-  ball_of(x$value, x$radius + gamma_bound(n) * scale + n * smallest_subnormal)
+  ball_of(x$value, x$radius + gamma_bound(n) * scale)
 }
 
 # x + y.
@@ -107,19 +107,38 @@ ball_total <- function(x) ball_of(sum(x$value), sum_radius(sum(x$radius), sum(ab
 # The radius of a sum of n terms whose radii add up to `radius` and whose sizes to `size`: n - 1 additions.
 sum_radius <- function(radius, size, n) radius + gamma_bound(n) * (size + radius)
 
-# x y, the sums of K products in any order: K roundings of |x||y| (Higham, equation 3.13).
-ball_matmul <- function(x, y) ball_of(x$value %*% y$value, product_radius(x, y))
-
-# The radius of x y: |x| (dy + gamma_K |y|) + dx (1 + gamma_K)|y|, where |y| reaches to the rim of its ball.
-product_radius <- function(x, y) {
-  K <- ncol(x$value)
-  rim <- abs(y$value) + y$radius
-  near <- abs(x$value) %*% (y$radius + gamma_bound(K) * rim)
-  near + (1 + gamma_bound(K)) * (x$radius %*% rim) + K * smallest_subnormal
+# Measure two arrays of one shape: list(value =, size =, moved =), a value of the first, its size, and how far off the second
+# is (NULL where both are equal). Equal infinities are no distance apart, and have no size that could be rounded.
+measure_pair <- function(a, b) {
+  size <- abs(a)
+  moved <- if (isTRUE(all(a == b))) NULL else abs(a - b)
+  if (!is.finite(sum(size)) || (!is.null(moved) && !is.finite(sum(moved)))) {
+    size <- select(is.finite(a), size, 0)
+    moved <- select(a == b, 0, abs(a - b))
+  }
+  list(value = a, size = size, moved = moved)
 }
 
 # The transpose of a matrix.
-ball_transpose <- function(x) ball_of(t(x$value), t(x$radius))
+measured_transpose <- function(x) {
+  list(value = t(x$value), size = t(x$size), moved = if (!is.null(x$moved)) t(x$moved))
+}
+
+# The ball as far as the second value and half an ulp: a value may be used before it is rounded to the double in the trace.
+ball_around <- function(x) {
+  if (is.null(x$moved)) return(ball_of(x$value, unit_roundoff * x$size))
+  ball_of(x$value, x$moved + unit_roundoff * (x$size + x$moved))
+}
+
+# The radius of x y after n roundings in any order (Higham, equation 3.13): (gamma |x| + dx)(|y| + dy) + |x| dy. Three more
+# roundings are those of the factors, which may be used before they are rounded to the doubles in the trace.
+product_radius <- function(x, y, n) {
+  outer <- gamma_bound(n + 3) * x$size
+  rim <- y$size
+  if (!is.null(x$moved)) outer <- outer + (1 + gamma_bound(n + 3)) * x$moved
+  if (is.null(y$moved)) return(outer %*% rim)
+  outer %*% (rim + y$moved) + x$size %*% y$moved
+}
 
 # sigma(z) = 1 / (1 + e^-z), as a plain number for the size of a radius.
 logistic_size <- function(z) {

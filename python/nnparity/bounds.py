@@ -8,7 +8,7 @@ evaluations lie within the radius of the exact result, hence at most two radii a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,10 @@ from nnparity.rounding import (
     LIBM_ROUNDINGS,
     UNIT_ROUNDOFF,
     Ball,
+    Measured,
     ball_abs,
     ball_add,
+    ball_around,
     ball_clip,
     ball_col_sums,
     ball_divide,
@@ -33,10 +35,8 @@ from nnparity.rounding import (
     ball_log_softmax,
     ball_logistic,
     ball_logistic_slope,
-    ball_matmul,
     ball_multiply,
     ball_round,
-    ball_row_sums,
     ball_scale,
     ball_shifted,
     ball_sign,
@@ -50,13 +50,18 @@ from nnparity.rounding import (
     ball_tanh,
     ball_tanh_slope,
     ball_total,
-    ball_transpose,
+    gamma_bound,
     logistic_size,
+    measure_pair,
+    measured_transpose,
+    product_radius,
     softplus_size,
 )
 
 # The second-order terms of the radii's own computation in doubles are below this.
 SAFETY = 1.0 + 2.0**-10
+# Where an intermediate result underflows it is off by at most 2^-1075, which no step multiplies by more than 2^75.
+UNDERFLOW = 2.0**-1000
 
 
 # Activations: the ball of f(z) and of f'(z) out of the ball of z.
@@ -426,6 +431,8 @@ class Step:
     traces, inputs : pairs of dict
         What each evaluation computed, and what it started from.
     samples, layers : int
+    measured : dict
+        What has been measured so far.
     """
 
     network: NetworkDefinition
@@ -434,20 +441,38 @@ class Step:
     inputs: tuple[Mapping[str, Any], Mapping[str, Any]]
     samples: int
     layers: int
+    measured: dict[tuple[str, bool], Measured] = field(default_factory=dict)
+
+
+def computed(step: Step, name: str) -> Measured:
+    """A quantity that both evaluations computed."""
+    return measured_once(step, name, step.traces, False)
+
+
+def started(step: Step, name: str) -> Measured:
+    """What both evaluations started from: `W1`, `b1`, …, `Y`, or the optimizer's memory."""
+    return measured_once(step, name, step.inputs, True)
+
+
+def measured_once(step: Step, name: str, sources, before: bool) -> Measured:
+    """Measure a quantity of two sources, or recall it; where one lacks it or has another shape, everything is NaN."""
+    if (name, before) not in step.measured:
+        shape = quantity_shape(name, step.network, step.samples)
+        a, b = (None if source.get(name) is None else np.asarray(source[name], dtype=float) for source in sources)
+        if a is None or b is None or a.shape != shape or b.shape != shape:
+            a = b = np.full(shape, np.nan)
+        step.measured[name, before] = measure_pair(a, b)
+    return step.measured[name, before]
 
 
 def computed_ball(step: Step, name: str) -> Ball:
-    """The ball of a quantity that both evaluations computed: a value of the first, and how far off the second is."""
-    return measured_ball(
-        step.traces[0].get(name), step.traces[1].get(name), quantity_shape(name, step.network, step.samples)
-    )
+    """The ball of a quantity that both evaluations computed."""
+    return ball_around(computed(step, name))
 
 
 def started_ball(step: Step, name: str) -> Ball:
-    """The ball of what both evaluations started from: `W1`, `b1`, …, `Y`, or the optimizer's memory."""
-    return measured_ball(
-        step.inputs[0].get(name), step.inputs[1].get(name), quantity_shape(name, step.network, step.samples)
-    )
+    """The ball of what both evaluations started from."""
+    return ball_around(started(step, name))
 
 
 def layer_parts(step: Step, l: int) -> list[str]:
@@ -455,19 +480,17 @@ def layer_parts(step: Step, l: int) -> list[str]:
     return activation_parts(step.network.activations[l - 1])
 
 
-def Z_ball(step: Step, l: int) -> Ball:
+def Z_radius(step: Step, l: int) -> Array:
     """Z[l] = W[l] A[l-1] + b[l]: the products and the bias, in any order."""
-    W, b, A = started_ball(step, f"W{l}"), started_ball(step, f"b{l}"), computed_ball(step, f"A{l - 1}")
-    b = Ball(b.value[:, np.newaxis], b.radius[:, np.newaxis])
-    product = ball_matmul(W, A)
-    radius = product.radius + b.radius
-    rim = np.abs(W.value) @ np.abs(A.value) + np.abs(b.value) + radius
-    return ball_round(Ball(product.value + b.value, radius), 1, rim)
+    W, b, A = started(step, f"W{l}"), started_ball(step, f"b{l}"), computed(step, f"A{l - 1}")
+    n = W.value.shape[1] + 1
+    bias = b.radius + gamma_bound(n) * (np.abs(b.value) + b.radius)
+    return product_radius(W, A, n) + bias[:, np.newaxis]
 
 
-def A_ball(step: Step, l: int) -> Ball:
+def A_radius(step: Step, l: int) -> Array:
     """A[l] = f_l(Z[l])."""
-    return chain_balls(layer_parts(step, l), computed_ball(step, f"Z{l}"), step.network)[-1]
+    return chain_balls(layer_parts(step, l), computed_ball(step, f"Z{l}"), step.network)[-1].radius
 
 
 def output_balls(step: Step) -> tuple[Ball, Ball]:
@@ -484,7 +507,7 @@ def output_balls(step: Step) -> tuple[Ball, Ball]:
     return terms, backprop_balls(parts[:-1], balls[:-1], delta, network)
 
 
-def loss_ball(step: Step) -> Ball:
+def loss_radius(step: Step) -> Array:
     """C = (1/m) sum_i C_i + l1 sum |W| + l2/2 sum W^2."""
     mean = ball_round(ball_scale(ball_total(output_balls(step)[0]), 1.0 / step.samples), 2)
     for l in range(1, step.layers + 1):
@@ -493,38 +516,40 @@ def loss_ball(step: Step) -> Ball:
             mean = ball_add(mean, ball_scale(ball_total(ball_abs(W)), step.network.l1))
         if step.network.l2 > 0:
             mean = ball_add(mean, ball_scale(ball_total(ball_square(W)), 0.5 * step.network.l2))
-    return ball_round(mean, 4)
+    return ball_round(mean, 4).radius
 
 
-def delta_ball(step: Step, l: int) -> Ball:
+def delta_radius(step: Step, l: int) -> Array:
     """delta[l] = (W[l+1]' delta[l+1]) * f_l'(Z[l]); at the output dC_i/dz."""
     if l == step.layers:
-        return output_balls(step)[1]
+        return output_balls(step)[1].radius
     parts = layer_parts(step, l)
-    dA = ball_matmul(ball_transpose(started_ball(step, f"W{l + 1}")), computed_ball(step, f"delta{l + 1}"))
+    W, delta = measured_transpose(started(step, f"W{l + 1}")), computed(step, f"delta{l + 1}")
+    dA = Ball(W.value @ delta.value, product_radius(W, delta, W.value.shape[1]))
     balls = [*chain_balls(parts[:-1], computed_ball(step, f"Z{l}"), step.network), computed_ball(step, f"A{l}")]
-    return backprop_balls(parts, balls, dA, step.network)
+    return backprop_balls(parts, balls, dA, step.network).radius
 
 
-def dW_ball(step: Step, l: int) -> Ball:
+def dW_radius(step: Step, l: int) -> Array:
     """dW[l] = (1/m) delta[l] A[l-1]' + l1 sign(W[l]) + l2 W[l]; 1/m may be taken into either factor."""
-    delta, A, W = computed_ball(step, f"delta{l}"), computed_ball(step, f"A{l - 1}"), started_ball(step, f"W{l}")
-    product = ball_matmul(delta, ball_transpose(A))
-    rim = np.abs(delta.value) @ np.abs(A.value).T + product.radius
-    dW = ball_scale(ball_round(product, 2, rim), 1.0 / step.samples)
-    if step.network.l1 > 0:
-        dW = ball_add(dW, ball_scale(ball_sign(W), step.network.l1))
-    if step.network.l2 > 0:
-        dW = ball_add(dW, ball_scale(W, step.network.l2))
-    return ball_round(dW, 2)
+    network, m = step.network, step.samples
+    delta, A = computed(step, f"delta{l}"), measured_transpose(computed(step, f"A{l - 1}"))
+    radius = product_radius(delta, A, m + 4) / m
+    if network.l1 == 0 and network.l2 == 0:
+        return radius
+    W = started_ball(step, f"W{l}")
+    dW = Ball(delta.value @ A.value / m, radius)
+    if network.l1 > 0:
+        dW = ball_add(dW, ball_scale(ball_sign(W), network.l1))
+    if network.l2 > 0:
+        dW = ball_add(dW, ball_scale(W, network.l2))
+    return ball_round(dW, 2).radius
 
 
-def db_ball(step: Step, l: int) -> Ball:
+def db_radius(step: Step, l: int) -> Array:
     """db[l] = (1/m) sum_i delta[l]_i."""
     delta = computed_ball(step, f"delta{l}")
-    total = ball_row_sums(delta)
-    rim = np.abs(delta.value).sum(axis=1) + total.radius
-    return ball_scale(ball_round(total, 2, rim), 1.0 / step.samples)
+    return (delta.radius + gamma_bound(step.samples + 4) * (np.abs(delta.value) + delta.radius)).sum(axis=1) / step.samples
 
 
 def update_balls(step: Step, parameter: str) -> dict[str, Ball]:
@@ -548,39 +573,26 @@ def update_balls(step: Step, parameter: str) -> dict[str, Ball]:
     return {f"{parameter}_new": value, **dict(zip(memory, balls, strict=True))}
 
 
-LAYER_BALLS: dict[str, Callable[[Step, int], Ball]] = {
-    "Z": Z_ball,
-    "A": A_ball,
-    "delta": delta_ball,
-    "dW": dW_ball,
-    "db": db_ball,
+LAYER_RADII: dict[str, Callable[[Step, int], Array]] = {
+    "Z": Z_radius,
+    "A": A_radius,
+    "delta": delta_radius,
+    "dW": dW_radius,
+    "db": db_radius,
 }
 
 
-def quantity_ball(step: Step, name: str) -> Ball | None:
-    """The ball of a quantity; None for what a step takes over without rounding: A0, step_count."""
+def quantity_radius(step: Step, name: str) -> Array | None:
+    """The radius of a quantity; None for what a step takes over without rounding: A0, step_count."""
     if name == "loss":
-        return loss_ball(step)
+        return loss_radius(step)
     if name in ("A0", "step_count"):
         return None
     if "_" in name:
-        return update_balls(step, name.split("_")[0]).get(name)
+        ball = update_balls(step, name.split("_")[0]).get(name)
+        return None if ball is None else ball.radius
     letters = name.rstrip("0123456789")
-    return LAYER_BALLS[letters](step, int(name[len(letters) :])) if letters in LAYER_BALLS else None
-
-
-def measured_ball(a, b, shape) -> Ball:
-    """Around a, as far as b and half an ulp: a value may have been used before it was rounded to the double in the trace.
-
-    Where one of the two is missing or has another shape nothing is known, and the radius is NaN.
-    """
-    a = None if a is None else np.asarray(a, dtype=float)
-    b = None if b is None else np.asarray(b, dtype=float)
-    if a is None or b is None or a.shape != shape or b.shape != shape:
-        return Ball(np.full(shape, np.nan), np.full(shape, np.nan))
-    difference = select(a == b, 0.0, np.abs(a - b))
-    size = select(np.isfinite(a), np.abs(a), 0.0)
-    return Ball(a, difference + UNIT_ROUNDOFF * (size + difference))
+    return LAYER_RADII[letters](step, int(name[len(letters) :])) if letters in LAYER_RADII else None
 
 
 def quantity_shape(name: str, network, samples: int) -> tuple[int, ...]:
@@ -628,8 +640,13 @@ def step_bounds(
     bounds: dict[str, Array] = {}
     with np.errstate(all="ignore"):
         for name in trace_a if quantities is None else quantities:
-            ball = quantity_ball(step, name)
-            bounds[name] = np.zeros(np.shape(trace_a.get(name))) if ball is None else 2.0 * SAFETY * ball.radius
+            radius = quantity_radius(step, name)
+            if radius is None:
+                radius = np.zeros(np.shape(trace_a.get(name)))
+            else:
+                radius = 2.0 * SAFETY * radius
+                radius += UNDERFLOW
+            bounds[name] = radius
     return bounds
 
 

@@ -121,21 +121,23 @@ def compare_quantity(quantity, a, b, bound=None, arithmetic="fast") -> QuantityD
 def compare_elements(quantity, a, b, bound, arithmetic) -> QuantityDifference:
     """Compare two arrays of one shape that are not the same bytes."""
     with np.errstate(all="ignore"):
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
-        difference = np.where(same, 0.0, np.abs(a - b))
-        difference[np.isnan(difference)] = np.inf
-        larger = np.maximum(np.abs(a), np.abs(b))
-        relative = np.where(same, 0.0, np.where(np.isfinite(difference), difference / larger, np.inf))
-        ulps = np.where(same, 0.0, ulp_distance(a, b))
-        sign_of_zero = same & (a == 0) & (np.signbit(a) != np.signbit(b)) & (arithmetic == "exact")
-        known = bound is not None
-        ratio = evidence_ratio(difference, bound) if known else np.full(a.shape, np.nan)
-    wrong = (ratio > 1) if known else ~same | sign_of_zero
-    evidence = ratio if known else np.where(sign_of_zero, SMALLEST_SUBNORMAL, ulps)
+        difference = np.abs(a - b)
+        if not np.isfinite(difference.sum()):
+            difference[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
+            difference[np.isnan(difference)] = np.inf
+        relative = relative_difference(a, b, difference)
+        ulps = ulp_distance(a, b) if difference.size < 64 else largest_ulps(a, b, relative)
+        ratio = evidence_ratio(difference, bound) if bound is not None else np.full(a.shape, np.nan)
+    evidence = ratio if bound is not None else relative
+    sign_of_zero = np.zeros(a.shape, dtype=bool)
+    if arithmetic == "exact":
+        sign_of_zero = (a == 0) & (b == 0) & (np.signbit(a) != np.signbit(b))
+        evidence = np.where(sign_of_zero, SMALLEST_SUBNORMAL, evidence)
     worst = np.unravel_index(int(np.argmax(evidence)), a.shape)
     x, y = float(a[worst]), float(b[worst])
+    agrees = bool(evidence[worst] <= 1) if bound is not None else not bool(evidence[worst] > 0)
     problem = ""
-    if wrong[worst] and not (np.isfinite(x) and np.isfinite(y)):
+    if not agrees and not (np.isfinite(x) and np.isfinite(y)):
         problem = f"{format_number(x)} against {format_number(y)}"
     elif sign_of_zero[worst]:
         problem = "the sign of zero differs"
@@ -145,13 +147,28 @@ def compare_elements(quantity, a, b, bound, arithmetic) -> QuantityDifference:
         float(difference.max()),
         float(relative.max()),
         float(ulps.max()),
-        float(ratio[worst]) if known else np.nan,
+        float(ratio[worst]),
         element_place(quantity, worst),
         x,
         y,
         problem,
-        not bool(wrong.any()),
+        agrees,
     )
+
+
+def relative_difference(a, b, difference) -> np.ndarray:
+    """|a − b| / max(|a|, |b|), element by element; 0 where nothing differs, Inf where the distance is infinite."""
+    larger = np.maximum(np.abs(a), np.abs(b))
+    relative = difference / np.maximum(larger, SMALLEST_SUBNORMAL)
+    return relative if np.isfinite(relative.sum()) else np.where(np.isfinite(difference), np.nan_to_num(relative), np.inf)
+
+
+def largest_ulps(a, b, relative) -> np.ndarray:
+    """The ulp distances among which the largest is: an ulp of a normal x lies between |x| 2^-53 and |x| 2^-52."""
+    candidates = relative >= 0.5 * relative.max()
+    largest = ulp_distance(a[candidates], b[candidates])
+    subnormal = np.maximum(np.abs(a[candidates]), np.abs(b[candidates])).min() < 2.0**-1022
+    return ulp_distance(a, b) if subnormal else largest
 
 
 def evidence_ratio(difference, bound) -> np.ndarray:
@@ -160,19 +177,21 @@ def evidence_ratio(difference, bound) -> np.ndarray:
     A bound that is not finite bounds nothing (the analysis presupposes that no intermediate result overflows): there
     only equal values pass.
     """
-    bound = np.broadcast_to(np.asarray(bound, dtype=np.float64), difference.shape)
+    bound = np.asarray(bound, dtype=np.float64)
+    ratio = difference / bound
+    if np.isfinite(ratio.sum()) and np.isfinite(bound.max()):
+        return ratio
     usable = np.isfinite(bound) & (bound > 0) & np.isfinite(difference)
-    ratio = np.where(difference > 0, np.inf, 0.0)
-    return np.divide(difference, bound, out=ratio, where=usable)
+    return np.where(usable, ratio, np.where(difference > 0, np.inf, 0.0))
 
 
 def ulp_distance(a, b) -> np.ndarray:
-    """|a − b| in units in the last place of the larger of the two; Inf if one of them is not finite."""
+    """|a − b| in units in the last place of the larger of the two; Inf if they differ and one of them is not finite."""
     larger = np.maximum(np.abs(a), np.abs(b))
-    ulp = np.spacing(np.where(np.isfinite(larger), larger, 1.0))
+    finite = np.isfinite(larger)
     with np.errstate(all="ignore"):
-        distance = np.abs(a - b) / ulp
-    return np.where(np.isfinite(larger), distance, np.inf)
+        distance = np.abs(a - b) / np.spacing(np.where(finite, larger, 1.0))
+    return np.where(finite, distance, np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.inf))
 
 
 def element_place(quantity, index) -> str:

@@ -1,9 +1,8 @@
 """Balls: a value and a radius that no correct evaluation can leave, whatever its order of summation, its BLAS or its libm.
 
 The model is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, sections 2.2, 3.1 and 3.3):
-fl(x op y) = (x op y)(1 + d), |d| <= u, with an absolute error of at most one subnormal where the result underflows; a sum of n
-products in any order, with or without FMA, is off by at most gamma_n |x|'|y|; an elementary function by LIBM_ULPS ulps.
-docs/rounding.md derives every line.
+fl(x op y) = (x op y)(1 + d), |d| <= u; a sum of n products in any order, with or without FMA, is off by at most gamma_n |x|'|y|;
+an elementary function by LIBM_ULPS ulps.  Underflow is added at the end (`bounds`).  docs/rounding.md derives every line.
 """
 
 from __future__ import annotations
@@ -40,8 +39,13 @@ def ball_exact(value) -> Ball:
 
 def ball_round(x: Ball, n: float, scale=None) -> Ball:
     """The ball after n more roundings, of numbers as large as itself or as `scale`."""
-    scale = np.abs(x.value) + x.radius if scale is None else scale
-    return Ball(x.value, x.radius + gamma_bound(n) * scale + n * SMALLEST_SUBNORMAL)
+    if scale is not None:
+        return Ball(x.value, x.radius + gamma_bound(n) * scale)
+    radius = np.abs(x.value)
+    radius += x.radius
+    radius *= gamma_bound(n)
+    radius += x.radius
+    return Ball(x.value, radius)
 
 
 def ball_add(x: Ball, y: Ball) -> Ball:
@@ -143,22 +147,58 @@ def sum_radius(radius, size, n: int):
     return radius + gamma_bound(n) * (size + radius)
 
 
-def ball_matmul(x: Ball, y: Ball) -> Ball:
-    """x y, the sums of K products in any order: K roundings of |x||y| (Higham, equation 3.13)."""
-    return Ball(x.value @ y.value, product_radius(x, y))
+class Measured(NamedTuple):
+    """What two evaluations hold for one array: a value of the first, its size, and how far off the second is.
+
+    Attributes
+    ----------
+    value : array
+    size : |value|
+    moved : elementwise distance of the second evaluation, or None where both are equal
+    """
+
+    value: Array
+    size: Array
+    moved: Array | None
 
 
-def product_radius(x: Ball, y: Ball) -> Array:
-    """The radius of x y: |x| (dy + gamma_K |y|) + dx (1 + gamma_K)|y|, where |y| reaches to the rim of its ball."""
-    K = x.value.shape[1]
-    rim = np.abs(y.value) + y.radius
-    near = np.abs(x.value) @ (y.radius + gamma_bound(K) * rim)
-    return near + (1.0 + gamma_bound(K)) * (x.radius @ rim) + K * SMALLEST_SUBNORMAL
+def measure_pair(a: Array, b: Array) -> Measured:
+    """Measure two arrays of one shape; equal infinities are no distance apart, and have no size that could be rounded."""
+    size = np.abs(a)
+    moved = None if np.array_equal(a, b) else np.abs(a - b)
+    if not np.isfinite(size.sum()) or (moved is not None and not np.isfinite(moved.sum())):
+        size = select(np.isfinite(a), size, 0.0)
+        moved = select(a == b, 0.0, np.abs(a - b))
+    return Measured(a, size, moved)
 
 
-def ball_transpose(x: Ball) -> Ball:
+def measured_transpose(x: Measured) -> Measured:
     """The transpose of a matrix."""
-    return Ball(x.value.T, x.radius.T)
+    return Measured(x.value.T, x.size.T, None if x.moved is None else x.moved.T)
+
+
+def ball_around(x: Measured) -> Ball:
+    """The ball as far as the second value and half an ulp: a value may be used before it is rounded to the double in the trace."""
+    if x.moved is None:
+        return Ball(x.value, UNIT_ROUNDOFF * x.size)
+    radius = x.size + x.moved
+    radius *= UNIT_ROUNDOFF
+    radius += x.moved
+    return Ball(x.value, radius)
+
+
+def product_radius(x: Measured, y: Measured, n: float) -> Array:
+    """The radius of x y after n roundings in any order (Higham, equation 3.13): (gamma |x| + dx)(|y| + dy) + |x| dy.
+
+    Three more roundings are those of the factors, which may be used before they are rounded to the doubles in the trace.
+    """
+    outer = gamma_bound(n + 3) * x.size
+    rim = y.size
+    if x.moved is not None:
+        outer = outer + (1.0 + gamma_bound(n + 3)) * x.moved
+    if y.moved is None:
+        return outer @ rim
+    return outer @ (rim + y.moved) + x.size @ y.moved
 
 
 def logistic_size(z: Array) -> Array:
