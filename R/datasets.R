@@ -193,17 +193,25 @@ read_bytes <- function(path, count = Inf) {
   if (!identical(start, as.raw(c(0x1f, 0x8b)))) {
     return(readBin(path, "raw", min(count, file.size(path))))
   }
-  content <- tryCatch(
-    if (is.finite(count)) read_start(path, count) else memDecompress(readBin(path, "raw", file.size(path)), "gzip"),
-    error = damaged, warning = damaged
-  )
+  content <- tryCatch(unpack(path, count), error = damaged, warning = damaged)
+  # A gzip file ends in the length of what it holds, modulo 2^32: R itself reads a truncated one without a word.
+  size <- file.size(path)
+  trailer <- if (size >= 18) readBin(path, "raw", size)[size - 3:0] else as.raw(rep(255, 4L))
+  if (is.infinite(count) && sum(as.integer(trailer) * 256^(0:3)) != length(content) %% 4294967296) damaged()
   content
 }
 
-read_start <- function(path, count) {
+unpack <- function(path, count) {
   connection <- gzfile(path, "rb")
   on.exit(close(connection))
-  readBin(connection, "raw", count)
+  blocks <- list()
+  repeat {
+    block <- readBin(connection, "raw", min(count, 2^22))
+    blocks[[length(blocks) + 1L]] <- block
+    if (length(block) < 2^22) {
+      return(do.call(c, blocks))
+    }
+  }
 }
 
 kind_of <- function(start) {

@@ -408,8 +408,8 @@ def _csv_rows(path: str | Path) -> Iterator[Row]:
         stop_input(f"{path}: expected a CSV file in UTF-8, an IDX file or a folder with a pair, not another format")
     separator = None
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
-        line = line.strip(" \t\n") if separator != "\t" else line.rstrip("\n")
-        if not line.strip():
+        line = line.rstrip("\n")
+        if not line.strip(" \t"):
             continue
         separator = separator or max(",;\t", key=line.count)
         if '"' not in line:
@@ -500,11 +500,11 @@ def _labels(
         return np.array([place[field] for field in fields], np.int64), words
     values = np.array([float(field) for field in fields])
     distinct = np.unique(values)
-    if classes is True or (classes == "auto" and _look_like_classes(distinct)):
+    if classes is True or (classes == "auto" and look_like_classes(distinct)):
         return np.searchsorted(distinct, values).astype(np.int64), tuple(f"{value:.15g}" for value in distinct.tolist())
     return values, None
 
 
-def _look_like_classes(distinct: NDArray[np.float64]) -> bool:
+def look_like_classes(distinct: NDArray[np.float64]) -> bool:
     whole = bool((distinct == np.floor(distinct)).all()) and distinct.size <= 100
     return whole and (distinct[0] in (0, 1) or distinct.tolist() == [-1, 1])
