@@ -399,15 +399,8 @@ def _is_number(field: str) -> bool:
 
 def _csv_rows(path: str | Path) -> Iterator[Row]:
     # The fields of every line that is not blank, with its number.
-    content = _read_bytes(path)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        stop_input(f"{path}: expected a CSV file in UTF-8, an IDX file or a folder with a pair, not another format")
     separator = None
-    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+    for number, line in _text_lines(path):
         line = line.rstrip("\n")
         if not line.strip(" \t"):
             continue
@@ -420,6 +413,16 @@ def _csv_rows(path: str | Path) -> Iterator[Row]:
             yield number, [field.strip(" \t") for field in next(csv.reader([line], delimiter=separator))]
     if separator is None:
         stop_input(f"{path}: expected at least one row of data, not an empty file")
+
+
+def _text_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    content = _read_bytes(path)
+    try:
+        if b"\0" in content:
+            raise UnicodeError
+        yield from enumerate(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig"), start=1)
+    except UnicodeError:
+        stop_input(f"{path}: expected a CSV file in UTF-8, an IDX file or a folder with a pair, not another format")
 
 
 def _has_header(start: list[Row], header: str | bool) -> bool:
@@ -506,5 +509,6 @@ def _labels(
 
 
 def look_like_classes(distinct: NDArray[np.float64]) -> bool:
+    """Tell whether values, sorted, are names of classes: at most 100 whole numbers from 0 or 1 on, or −1 and 1."""
     whole = bool((distinct == np.floor(distinct)).all()) and distinct.size <= 100
     return whole and (distinct[0] in (0, 1) or distinct.tolist() == [-1, 1])
