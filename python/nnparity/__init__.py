@@ -31,8 +31,12 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "training": (
         "SCHEDULES", "define_training", "begin_training", "train_epoch", "train_network", "measure", "final_parameters",
     ),
+    "preprocessing": ("SCALINGS",),
+    "model": ("Model", "prepare_model", "train_model", "predict_outputs", "evaluate_model"),
+    "model_file": ("save_model", "load_model"),
     "trace": ("trace_step", "trace_table", "write_trace", "read_trace"),
     "compare": ("compare_traces", "first_difference"),
+    "estimator": ("Network",),
     "parity": ("assert_parity",),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
