@@ -403,8 +403,14 @@ A_radius <- function(step, l) {
   balls[[length(balls)]]$radius
 }
 
-# The terms of the loss, and deltaL = dC_i/dz.
+# The terms of the loss, and deltaL = dC_i/dz; computed once, for both are needed.
 output_balls <- function(step) {
+  if (is.null(step$measured$output)) assign("output", compute_output_balls(step), envir = step$measured)
+  step$measured$output
+}
+
+# The balls of `output_balls`.
+compute_output_balls <- function(step) {
   network <- step$network
   L <- step$layers
   parts <- layer_parts(step, L)

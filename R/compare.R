@@ -49,31 +49,39 @@ compare_quantity <- function(quantity, a, b, bound = NULL, arithmetic = "fast") 
 # Compare two arrays of one shape that are not the same bytes.
 compare_elements <- function(quantity, a, b, bound, arithmetic) {
   shape <- dim(a)
-  x <- as.vector(a)
-  y <- as.vector(b)
-  same <- (!is.na(x) & !is.na(y) & x == y) | (is.nan(x) & is.nan(y))
-  difference <- ifelse(same, 0, abs(x - y))
+  a <- as.vector(a)
+  b <- as.vector(b)
+  difference <- abs(a - b)
+  difference[same_elements(a, b)] <- 0
   difference[is.na(difference)] <- Inf
-  larger <- pmax(abs(x), abs(y))
-  relative <- ifelse(same, 0, ifelse(is.finite(difference), difference / larger, Inf))
-  ulps <- ifelse(same, 0, ulp_distance(x, y))
-  sign_of_zero <- same & !is.na(x) & x == 0 & 1 / x != 1 / y & arithmetic == "exact"
-  known <- !is.null(bound)
-  ratio <- if (known) evidence_ratio(difference, as.vector(bound)) else rep(NaN, length(x))
-  wrong <- if (known) ratio > 1 else !same | sign_of_zero
-  evidence <- if (known) ratio else ifelse(sign_of_zero, smallest_subnormal, ulps)
+  relative <- relative_difference(a, b, difference)
+  ulps <- ulp_distance(a, b)
+  ratio <- if (is.null(bound)) rep(NaN, length(a)) else evidence_ratio(difference, as.vector(bound))
+  evidence <- if (is.null(bound)) relative else ratio
+  sign_of_zero <- rep(FALSE, length(a))
+  if (arithmetic == "exact") {
+    sign_of_zero <- same_elements(a, b) & !is.na(a) & a == 0 & 1 / a != 1 / b
+    evidence[sign_of_zero] <- smallest_subnormal
+  }
   worst <- which.max(evidence)
+  agrees <- if (is.null(bound)) !(evidence[[worst]] > 0) else evidence[[worst]] <= 1
   problem <- ""
-  if (wrong[[worst]] && !(is.finite(x[[worst]]) && is.finite(y[[worst]]))) {
-    problem <- sprintf("%s against %s", format_number(x[[worst]]), format_number(y[[worst]]))
+  if (!agrees && !(is.finite(a[[worst]]) && is.finite(b[[worst]]))) {
+    problem <- sprintf("%s against %s", format_number(a[[worst]]), format_number(b[[worst]]))
   } else if (sign_of_zero[[worst]]) {
     problem <- "the sign of zero differs"
   }
   index <- if (!is.null(shape)) as.vector(arrayInd(worst, shape)) else if (quantity %in% scalar_quantities) NULL else worst
   quantity_difference(
-    quantity, length(x), max(difference), max(relative), max(ulps), ratio[[worst]],
-    element_place(quantity, index), x[[worst]], y[[worst]], problem, !any(wrong)
+    quantity, length(a), max(difference), max(relative), max(ulps), ratio[[worst]],
+    element_place(quantity, index), a[[worst]], b[[worst]], problem, agrees
   )
+}
+
+# |a - b| / max(|a|, |b|), element by element; 0 where nothing differs, Inf where the distance is infinite.
+relative_difference <- function(a, b, difference) {
+  relative <- difference / pmax(abs(a), abs(b), smallest_subnormal)
+  ifelse(difference == 0, 0, ifelse(is.finite(difference), relative, Inf))
 }
 
 # |difference| / bound, element by element: 0 where nothing differs, Inf where only equality could pass.
@@ -87,7 +95,7 @@ evidence_ratio <- function(difference, bound) {
   ratio
 }
 
-# |a - b| in units in the last place of the larger of the two; Inf if one of them is not finite.
+# |a - b| in units in the last place of the larger of the two; Inf if they differ and one of them is not finite.
 ulp_distance <- function(a, b) {
   larger <- pmax(abs(a), abs(b))
   finite <- is.finite(larger)
@@ -97,7 +105,7 @@ ulp_distance <- function(a, b) {
   exponent <- exponent + (exponent < 1023 & 2^pmin(exponent + 1, 1023) <= magnitude)
   # two factors: the difference may be subnormal and the unit in the last place smaller than 2^-1022
   distance <- abs(a - b) * 2^pmin(52 - exponent, 1000) * 2^pmax(52 - exponent - 1000, 0)
-  ifelse(finite, distance, Inf)
+  ifelse(finite, distance, ifelse(same_elements(a, b), 0, Inf))
 }
 
 # The element at this 1-based index as R code, in the notation of lists of layers: dW[[2]][3, 1].
@@ -113,6 +121,9 @@ element_place <- function(quantity, index) {
 same_values <- function(a, b) {
   !is.null(a) && !is.null(b) && length(a) == length(b) && identical(dim(a), dim(b)) && isTRUE(all(a == b))
 }
+
+# Where two vectors are equal, NaN with NaN included.
+same_elements <- function(a, b) (is.nan(a) & is.nan(b)) | (!is.na(a) & !is.na(b) & a == b)
 
 # Two values that have no distance.
 unmeasurable <- function(quantity, problem) {

@@ -431,8 +431,8 @@ class Step:
     traces, inputs : pairs of dict
         What each evaluation computed, and what it started from.
     samples, layers : int
-    measured : dict
-        What has been measured so far.
+    measured, output : dict, list
+        What has been measured so far, and the balls of the output layer once they are known.
     """
 
     network: NetworkDefinition
@@ -442,6 +442,7 @@ class Step:
     samples: int
     layers: int
     measured: dict[tuple[str, bool], Measured] = field(default_factory=dict)
+    output: list[tuple[Ball, Ball]] = field(default_factory=list)
 
 
 def computed(step: Step, name: str) -> Measured:
@@ -494,7 +495,14 @@ def A_radius(step: Step, l: int) -> Array:
 
 
 def output_balls(step: Step) -> tuple[Ball, Ball]:
-    """The terms of the loss, and deltaL = dC_i/dz."""
+    """The terms of the loss, and deltaL = dC_i/dz; computed once, for both are needed."""
+    if not step.output:
+        step.output.append(compute_output_balls(step))
+    return step.output[0]
+
+
+def compute_output_balls(step: Step) -> tuple[Ball, Ball]:
+    """The balls of `output_balls`."""
     network, L = step.network, step.layers
     parts = layer_parts(step, L)
     Z, A = computed_ball(step, f"Z{L}"), computed_ball(step, f"A{L}")

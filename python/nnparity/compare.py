@@ -121,9 +121,9 @@ def compare_quantity(quantity, a, b, bound=None, arithmetic="fast") -> QuantityD
 def compare_elements(quantity, a, b, bound, arithmetic) -> QuantityDifference:
     """Compare two arrays of one shape that are not the same bytes."""
     with np.errstate(all="ignore"):
-        difference = np.abs(a - b)
+        difference = np.asarray(np.abs(a - b))
         if not np.isfinite(difference.sum()):
-            difference[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
+            difference[same_elements(a, b)] = 0.0
             difference[np.isnan(difference)] = np.inf
         relative = relative_difference(a, b, difference)
         ulps = ulp_distance(a, b) if difference.size < 64 else largest_ulps(a, b, relative)
@@ -189,9 +189,10 @@ def ulp_distance(a, b) -> np.ndarray:
     """|a − b| in units in the last place of the larger of the two; Inf if they differ and one of them is not finite."""
     larger = np.maximum(np.abs(a), np.abs(b))
     finite = np.isfinite(larger)
+    exponent = np.frexp(np.where(finite, larger, 1.0))[1]  # 2^(e - 1) <= |x| < 2^e, and its ulp is 2^(e - 53)
     with np.errstate(all="ignore"):
-        distance = np.abs(a - b) / np.spacing(np.where(finite, larger, 1.0))
-    return np.where(finite, distance, np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.inf))
+        distance = np.abs(a - b) / np.ldexp(1.0, np.maximum(exponent - 53, -1074))
+    return np.where(finite, distance, np.where(same_elements(a, b), 0.0, np.inf))
 
 
 def element_place(quantity, index) -> str:
@@ -207,6 +208,11 @@ def element_place(quantity, index) -> str:
 def same_values(a, b) -> bool:
     """Whether two values of a quantity are equal in shape and in every element."""
     return a is not None and b is not None and np.array_equal(a, b)
+
+
+def same_elements(a, b) -> np.ndarray:
+    """Where two arrays are equal, NaN with NaN included."""
+    return (a == b) | (np.isnan(a) & np.isnan(b))
 
 
 def unmeasurable(quantity, problem) -> QuantityDifference:
