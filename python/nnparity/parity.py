@@ -1,0 +1,588 @@
+"""The parity run: both languages train the same network in lockstep, and every quantity of every step is compared.
+
+Each language draws its own weights and shuffles from the seed (these are compared, too), keeps its own parameters and takes
+its own steps.  A step is judged given the inputs that each language had (`bounds`), so that a difference is blamed on the
+quantity that made it; how the difference of the parameters grows over the run is reported beside it, not judged.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from nnparity.activations import ACTIVATIONS
+from nnparity.arithmetic import Array, get_arithmetic
+from nnparity.bridge import Answer, Bridge, open_bridge
+from nnparity.checks import InputError, check_count, check_finite, check_matrix, check_word, stop_input
+from nnparity.compare import QuantityDifference, compare_quantity, compare_traces, element_place, first_difference
+from nnparity.initializers import INITIALIZERS, initialize_parameters
+from nnparity.losses import LOSSES
+from nnparity.metrics import accuracy
+from nnparity.network import NetworkDefinition, check_parameters, define_network, forward
+from nnparity.optimizers import OPTIMIZERS, Optimizer, define_optimizer, initial_state
+from nnparity.random import r_rnorm, r_runif, r_sample_int, r_set_seed
+from nnparity.trace import SCALARS, Trace, name_inputs, trace_step
+from nnparity.training import take_columns
+
+if TYPE_CHECKING:
+    import pandas
+
+LANGUAGES = ("Python", "R")
+
+
+# --- the two sides: the same verbs ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run depends on: the network and how it is trained.
+
+    Attributes
+    ----------
+    network, optimizer : from `define_network` and `define_optimizer`.
+    init : a word of INITIALIZERS.
+    seed : of R's stream; the weights are drawn from it first, then the shuffles.
+    arithmetic : "fast" or "exact".
+    W, b : parameters to start from instead of drawing them, or None.
+    """
+
+    network: NetworkDefinition
+    optimizer: Optimizer
+    init: str = "normal"
+    seed: int = 1
+    arithmetic: str = "fast"
+    W: Sequence[Array] | None = None
+    b: Sequence[Array] | None = None
+
+
+class Side(Protocol):
+    """One language's part in the run."""
+
+    def begin(self, start: Start) -> Mapping[str, Any]:
+        """Take up the network; its parameters and optimizer state by name, `W1`, `b1`, …."""
+
+    def data(self, X: Array, Y: Array) -> None:
+        """Take over the data, one column per sample."""
+
+    def shuffle(self) -> Array:
+        """Draw the order of an epoch: whole numbers from 1."""
+
+    def step(self, first: int, last: int) -> Trace:
+        """Take one step on the samples first … last (from 1) of the epoch's order."""
+
+    def outputs(self, X: Array) -> Array:
+        """A_L of the network as it stands."""
+
+
+class PythonSide:
+    """The Python twin."""
+
+    def begin(self, start: Start) -> Mapping[str, Any]:
+        self.start = start
+        self.stream = r_set_seed(start.seed)
+        if start.W is None or start.b is None:
+            self.W, self.b = initialize_parameters(start.network, start.init, self.stream)
+        else:
+            self.W, self.b = check_parameters(start.network, start.W, start.b)
+        self.state = initial_state(start.optimizer, self.W, self.b)
+        self.arithmetic = get_arithmetic(start.arithmetic)
+        return {name: value for name, value in name_inputs(self.W, self.b, None, self.state).items() if name != "Y"}
+
+    def data(self, X: Array, Y: Array) -> None:
+        self.X, self.Y = X, Y
+        self.order = np.arange(1, X.shape[1] + 1)
+
+    def shuffle(self) -> Array:
+        self.order = r_sample_int(self.stream, self.X.shape[1])
+        return self.order.astype(float)
+
+    def step(self, first: int, last: int) -> Trace:
+        batch = self.order[first - 1 : last] - 1
+        X, Y = take_columns(self.X, batch), take_columns(self.Y, batch)
+        start = self.start
+        trace = trace_step(start.network, start.optimizer, self.W, self.b, X, Y, self.state, self.arithmetic)
+        layers = range(1, len(self.W) + 1)
+        self.W = [trace[f"W{l}_new"] for l in layers]
+        self.b = [trace[f"b{l}_new"] for l in layers]
+        self.state = {name: trace[name] for name in self.state}
+        return trace
+
+    def outputs(self, X: Array) -> Array:
+        return forward(self.start.network, self.W, self.b, X, self.arithmetic)[1][-1]
+
+
+class RSide:
+    """The R twin, at the other end of a bridge."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+
+    def begin(self, start: Start) -> Mapping[str, Any]:
+        network = {name: value for name, value in asdict(start.network).items() if name != "activations"}
+        # R's define_network takes hidden and output activations apart; the words may be many, one or none.
+        hidden, output = start.network.activations[:-1], start.network.activations[-1]
+        network |= {"activation": hidden or ("sigmoid",), "output_activation": output}
+        optimizer = {"name": start.optimizer.name, "eta": start.optimizer.eta, **start.optimizer.hyper}
+        if start.optimizer.clip_norm is not None:
+            optimizer["clip_norm"] = start.optimizer.clip_norm
+        given = start.W is not None and start.b is not None
+        parameters = {"W": _unnamed(start.W), "b": _unnamed(start.b)} if given else None
+        self.parameters = self._named(self.bridge.ask(
+            "begin", network=network, optimizer=optimizer, init=start.init, seed=start.seed,
+            arithmetic=start.arithmetic, parameters=parameters,
+        ))  # fmt: skip
+        return self.parameters
+
+    def data(self, X: Array, Y: Array) -> None:
+        self.Y = Y
+        self.order = np.arange(1, X.shape[1] + 1)
+        self.bridge.ask("data", X=X, Y=Y)
+
+    def shuffle(self) -> Array:
+        order = self.bridge.ask("shuffle")["order"].copy()
+        self.order = order.astype(np.int64)
+        return order
+
+    def step(self, first: int, last: int) -> Trace:
+        answer = self.bridge.ask("step", first=first, last=last)
+        trace = Trace(self._named(answer), inputs=dict(self.parameters))
+        trace.inputs["Y"] = take_columns(self.Y, self.order[first - 1 : last] - 1)
+        trace.owner = answer.owner  # type: ignore[attr-defined]  # R's memory stays while the trace does
+        self.parameters = {name: trace.get(f"{name}_new", trace.get(name)) for name in self.parameters}
+        self._owner = answer.owner
+        return trace
+
+    def outputs(self, X: Array) -> Array:
+        return self.bridge.ask("outputs", X=X)["A"].copy()
+
+    def _named(self, answer: Answer) -> dict[str, Any]:
+        # A number is a vector of one in R; its name tells that it is a number.
+        self._owner = answer.owner
+        return {
+            name: float(value[0]) if name in SCALARS and value.shape == (1,) else value for name, value in answer.items()
+        }
+
+
+def _unnamed(arrays: Sequence[Array] | None) -> list[Array]:
+    return [np.asarray(array) for array in arrays or ()]
+
+
+# --- the result -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class QuantitySummary:
+    """How one quantity fared over the whole run.
+
+    Attributes
+    ----------
+    quantity : its name in the trace.
+    count : values compared.
+    max_abs, max_rel, max_ulp : the largest differences met.
+    ratio : the largest evidence ratio |difference| / rounding bound; NaN in exact arithmetic, which allows none.
+    """
+
+    quantity: str
+    count: int = 0
+    max_abs: float = 0.0
+    max_rel: float = 0.0
+    max_ulp: float = 0.0
+    ratio: float = 0.0
+
+    def take(self, difference: QuantityDifference) -> None:
+        """Add the comparison of one step."""
+        self.count += difference.count
+        self.max_abs = max(self.max_abs, difference.max_abs)
+        self.max_rel = max(self.max_rel, difference.max_rel)
+        self.max_ulp = max(self.max_ulp, difference.max_ulp)
+        self.ratio = max(self.ratio, difference.ratio) if difference.ratio == difference.ratio else self.ratio
+
+
+@dataclass(frozen=True)
+class ParityDifference:
+    """The first difference of a run.
+
+    Attributes
+    ----------
+    epoch, step : where, from 1; step 0 is the start: parameters, shuffles.
+    quantity : the quantity's name.
+    place_python, place_r : the element in each language's own syntax.
+    value_python, value_r : its values; `hex_python`, `hex_r` the same in hexadecimal.
+    ulp, ratio : how far apart, and |difference| / rounding bound.
+    problem : what cannot be measured as a distance, or "".
+    """
+
+    epoch: int
+    step: int
+    quantity: str
+    place_python: str
+    place_r: str
+    value_python: float
+    value_r: float
+    hex_python: str
+    hex_r: str
+    max_abs: float
+    ulp: float
+    ratio: float
+    problem: str
+
+    def __str__(self) -> str:
+        where = f"step {self.step} (epoch {self.epoch})" if self.step else "the start"
+        if self.problem and math.isnan(self.value_python) and math.isnan(self.value_r):
+            return f"{self.quantity} differs at {where}: {self.problem}"
+        ratio = "" if math.isnan(self.ratio) else f", {self.ratio:.3g} times what rounding can cause"
+        return (
+            f"{self.quantity} differs at {where}: {self.place_python} = {self.value_python!r} ({self.hex_python}) in Python, "
+            f"{self.place_r} = {self.value_r!r} ({self.hex_r}) in R{ratio}"
+        )
+
+
+@dataclass
+class ParityResult:
+    """What a parity run found.
+
+    Attributes
+    ----------
+    start : what was run.
+    bridge, why, about : the transport's word, why it was used, and which R.
+    steps, epochs : taken.
+    table : quantity → `QuantitySummary`, in order of computation.
+    difference : the first one, or None.
+    stopped : the sentence with which both languages ended the run alike, or "".
+    growth : (step, largest difference of a parameter relative to the largest parameter of its array) at steps 1, 2, 5, 10, ….
+    accuracy : language → share of right classes on the test data; empty where outputs are no classes.
+    seconds : "Python", "R" and "comparison" → time spent there.
+    """
+
+    start: Start
+    bridge: str
+    why: str
+    about: str
+    steps: int = 0
+    epochs: int = 0
+    table: dict[str, QuantitySummary] = field(default_factory=dict)
+    difference: ParityDifference | None = None
+    stopped: str = ""
+    growth: list[tuple[int, float]] = field(default_factory=list)
+    accuracy: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*LANGUAGES, "comparison"), 0.0))
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no difference was found."""
+        return self.difference is None
+
+    @property
+    def values(self) -> int:
+        """How many values were compared."""
+        return sum(row.count for row in self.table.values())
+
+    @property
+    def max_ulp(self) -> float:
+        """The largest difference in ulps."""
+        return max((row.max_ulp for row in self.table.values()), default=0.0)
+
+    @property
+    def ratio(self) -> float:
+        """The largest evidence ratio."""
+        return max((row.ratio for row in self.table.values()), default=0.0)
+
+    def frame(self) -> pandas.DataFrame:
+        """The table by quantity as a data frame."""
+        import pandas
+
+        return pandas.DataFrame([asdict(row) for row in self.table.values()])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as plain values, for JSON."""
+        start = self.start
+        return {
+            "format": 1,
+            "agrees": self.agrees,
+            "network": asdict(start.network),
+            "optimizer": {"name": start.optimizer.name, "eta": start.optimizer.eta,
+                          "clip_norm": start.optimizer.clip_norm, **start.optimizer.hyper},
+            "init": start.init, "seed": start.seed, "arithmetic": start.arithmetic,
+            "bridge": self.bridge, "why": self.why, "r": self.about,
+            "steps": self.steps, "epochs": self.epochs, "values": self.values,
+            "max_ulp": self.max_ulp, "evidence_ratio": self.ratio,
+            "quantities": [asdict(row) for row in self.table.values()],
+            "difference": None if self.difference is None else asdict(self.difference),
+            "stopped": self.stopped or None,
+            "growth": [{"step": step, "relative": value} for step, value in self.growth],
+            "accuracy": self.accuracy, "seconds": self.seconds,
+        }  # fmt: skip
+
+
+# --- the run ----------------------------------------------------------------------------------------------------------
+
+
+def run_parity(
+    start: Start,
+    X: Array,
+    Y: Array,
+    batch: int = 10,
+    epochs: int = 1,
+    steps: int | None = None,
+    shuffle: bool = True,
+    test: tuple[Array, Array] | None = None,
+    bridge: str | Bridge = "auto",
+    on_step: Callable[[int, int], None] | None = None,
+) -> ParityResult:
+    """Train in both languages in lockstep, until the end or the first difference.
+
+    Parameters
+    ----------
+    start : the network and how it is trained.
+    X, Y : n₀ × n and n_L × n, one column per sample.
+    batch : samples in a step; the last one of an epoch may be shorter.
+    epochs, steps : how long; `steps` ends the run earlier, or, alone, goes on through as many epochs as it needs.
+    shuffle : take the samples of each epoch in an order drawn from the seed; otherwise as they stand.
+    test : X, Y of held-out samples for the accuracy.
+    bridge : a word of `open_bridge`, or an open bridge.
+    on_step : called with the number of the step that was compared and the number of all.
+
+    Returns
+    -------
+    ParityResult
+
+    Raises
+    ------
+    InputError
+        The data do not fit the network, or R is not there.
+    """
+    network = start.network
+    X, Y = check_data(network, X, Y)
+    n = X.shape[1]
+    batch, epochs = check_count(batch, "batch"), check_count(epochs, "epochs")
+    if batch > n:
+        stop_input(f"batch must be at most the number of samples, {n}, not {batch}")
+    per_epoch = -(-n // batch)
+    total = epochs * per_epoch if steps is None else check_count(steps, "steps")
+    owned = isinstance(bridge, str)
+    line = open_bridge(bridge) if isinstance(bridge, str) else bridge
+    try:
+        sides: tuple[Side, Side] = (PythonSide(), RSide(line))
+        result = ParityResult(start, line.name, line.why, line.about)
+        _lockstep(sides, result, X, Y, batch, per_epoch, total, shuffle, on_step)
+        if test is not None and result.agrees and not result.stopped and network.sizes[-1] >= 1:
+            for language, side in zip(LANGUAGES, sides, strict=True):
+                result.accuracy[language] = accuracy(side.outputs(test[0]), test[1])
+    finally:
+        if owned:
+            line.close()
+    return result
+
+
+def _lockstep(
+    sides: tuple[Side, Side], result: ParityResult, X: Array, Y: Array, batch: int, per_epoch: int, total: int,
+    shuffle: bool, on_step: Callable[[int, int], None] | None,
+) -> None:  # fmt: skip
+    start = result.start
+    begun = [timed(result, language, lambda side=side: side.begin(start)) for language, side in zip(LANGUAGES, sides)]
+    for side in sides:
+        side.data(X, Y)
+    # What is drawn must be the same bits in any arithmetic.
+    if not _agree(result, 0, {name: compare_quantity(name, *_pair(begun, name), arithmetic="exact") for name in begun[0]}, *begun):
+        return
+    n = X.shape[1]
+    for step in range(1, total + 1):
+        k = (step - 1) % per_epoch
+        result.epochs = (step - 1) // per_epoch + 1
+        if k == 0 and shuffle:
+            orders = [timed(result, language, side.shuffle) for language, side in zip(LANGUAGES, sides)]
+            comparison = {"order": compare_quantity("order", *orders, arithmetic="exact")}
+            if not _agree(result, step, comparison, {"order": orders[0]}, {"order": orders[1]}):
+                return
+        first, last = k * batch + 1, min((k + 1) * batch, n)
+        taken = [
+            timed(result, language, lambda side=side: _outcome(side, first, last)) for language, side in zip(LANGUAGES, sides)
+        ]
+        result.steps = step
+        if not timed(result, "comparison", lambda: _compare_step(result, step, *taken)):
+            return
+        if on_step is not None:
+            on_step(step, total)
+
+
+def timed(result: ParityResult, where: str, work: Callable[[], Any]) -> Any:
+    """Do the work and book its time."""
+    began = time.perf_counter()
+    value = work()
+    result.seconds[where] += time.perf_counter() - began
+    return value
+
+
+def _outcome(side: Side, first: int, last: int) -> Trace | str:
+    """The step's trace, or the sentence with which the language turns its numbers away."""
+    try:
+        return side.step(first, last)
+    except InputError as error:
+        return str(error)
+
+
+def _compare_step(result: ParityResult, step: int, ours: Trace | str, theirs: Trace | str) -> bool:
+    if isinstance(ours, str) or isinstance(theirs, str):
+        if ours == theirs:
+            result.stopped = str(ours)
+            return False
+        says = [f"{language} {'goes on' if isinstance(said, Trace) else f'stops: {said}'}"
+                for language, said in zip(LANGUAGES, (ours, theirs))]  # fmt: skip
+        result.difference = ParityDifference(result.epochs, step, "loss", "loss", "loss", math.nan, math.nan, "", "",
+                                             math.inf, math.inf, math.nan, "; ".join(says))  # fmt: skip
+        return False
+    start = result.start
+    comparison = compare_traces(ours, theirs, start.network, start.optimizer, start.arithmetic)
+    if step in GROWTH_STEPS or step % 1000 == 0:
+        result.growth.append((step, parameter_distance(ours, theirs)))
+    return _agree(result, step, comparison, ours, theirs)
+
+
+GROWTH_STEPS = {base * 10**power for base in (1, 2, 5) for power in range(6)}
+
+
+def parameter_distance(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> float:
+    """The largest |difference| of a new weight or bias, relative to the largest of its array."""
+    worst = 0.0
+    for name, value in ours.items():
+        other = theirs.get(name)
+        if name.endswith("_new") and other is not None and np.shape(value) == np.shape(other):
+            scale = float(np.max(np.abs(value)))
+            worst = max(worst, float(np.max(np.abs(value - other))) / scale if scale > 0 else 0.0)
+    return worst
+
+
+def _agree(
+    result: ParityResult, step: int, comparison: Mapping[str, QuantityDifference], ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+) -> bool:  # fmt: skip
+    """Add one step's comparison to the table; False at the first difference, which is noted."""
+    wrong = first_difference(comparison)
+    for name, difference in comparison.items():
+        if wrong is None or difference.agrees:
+            result.table.setdefault(name, QuantitySummary(name)).take(difference)
+    if wrong is not None:
+        result.table.setdefault(wrong.quantity, QuantitySummary(wrong.quantity)).take(wrong)
+        result.difference = describe_difference(result, step, wrong, *_pair((ours, theirs), wrong.quantity))
+    return wrong is None
+
+
+def _pair(mappings: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, Any]:
+    return mappings[0].get(name), mappings[1].get(name)
+
+
+def describe_difference(result: ParityResult, step: int, wrong: QuantityDifference, ours: Any, theirs: Any) -> ParityDifference:
+    """A difference with its element: the worst one in fast arithmetic, the first one by column in exact arithmetic."""
+    values, index = (wrong.value_a, wrong.value_b), None
+    if ours is not None and theirs is not None and np.shape(ours) == np.shape(theirs):
+        a, b = np.asarray(ours, float), np.asarray(theirs, float)
+        by_bits = result.start.arithmetic == "exact" or step == 0 or wrong.quantity == "order"
+        if by_bits:
+            unequal = different_bits(a, b).T
+            index = tuple(int(i) for i in np.argwhere(unequal)[0][::-1]) if unequal.any() else None
+            if index is not None:
+                values = float(a[index]), float(b[index])
+        else:
+            index = next((i for i in np.ndindex(a.shape) if element_place(wrong.quantity, i) == wrong.place), None)
+    place_python = wrong.place if index is None else element_place(wrong.quantity, index)
+    place_r = wrong.place if index is None else r_element_place(wrong.quantity, index)
+    return ParityDifference(
+        max(result.epochs, 1) if step else 0, step, wrong.quantity, place_python, place_r, *values,
+        float(values[0]).hex(), float(values[1]).hex(), wrong.max_abs, wrong.max_ulp, wrong.ratio, wrong.problem,
+    )  # fmt: skip
+
+
+def different_bits(a: Array, b: Array) -> Array:
+    """Where two arrays of one shape differ in a bit; NaN equals NaN."""
+    return ~((a == b) & (np.signbit(a) == np.signbit(b)) | np.isnan(a) & np.isnan(b))
+
+
+def r_element_place(quantity: str, index: Sequence[int]) -> str:
+    """The element at this 0-based index as R code, as R's own `element_place` writes it: ``dW[[2]][3, 1]``."""
+    subscript = f"[{', '.join(str(int(i) + 1) for i in index)}]" if len(index) else ""
+    name, _, suffix = quantity.partition("_")
+    letters = name.rstrip("0123456789")
+    if letters == name:
+        return quantity + subscript
+    layer = int(name[len(letters) :]) + (letters == "A")
+    return f"{letters}{'_' if suffix else ''}{suffix}[[{layer}]]{subscript}"
+
+
+# --- the doors --------------------------------------------------------------------------------------------------------
+
+
+def check_data(network: NetworkDefinition, X: Any, Y: Any) -> tuple[Array, Array]:
+    """X n₀ × n and Y n_L × n with finite numbers; otherwise InputError."""
+    X = check_matrix(X, "X", rows=network.sizes[0])
+    Y = check_matrix(Y, "Y", rows=network.sizes[-1], columns=X.shape[1])
+    return check_finite(X, "X"), check_finite(Y, "Y")
+
+
+def assert_parity(
+    network: NetworkDefinition,
+    X: Array,
+    Y: Array,
+    optimizer: Optimizer | None = None,
+    init: str = "normal",
+    seed: int = 1,
+    W: Sequence[Array] | None = None,
+    b: Sequence[Array] | None = None,
+    batch: int | None = None,
+    epochs: int = 1,
+    steps: int | None = None,
+    arithmetic: str = "fast",
+    bridge: str | Bridge = "auto",
+) -> ParityResult:
+    """Train in both languages in lockstep and raise AssertionError at the first difference: for a test suite.
+
+    Parameters
+    ----------
+    network : from `define_network`.
+    X, Y : n₀ × n and n_L × n, one column per sample.
+    optimizer : from `define_optimizer`; plain gradient descent unless given.
+    init, seed : of the weights that each language draws.
+    W, b : parameters to start from, given to both.
+    batch : samples in a step; all of them unless given.
+    epochs, steps, arithmetic, bridge : as in `run_parity`.
+
+    Returns
+    -------
+    ParityResult
+
+    Raises
+    ------
+    AssertionError
+        The languages differ; the message names step, quantity, element and both values.
+    InputError
+        The data do not fit the network, or R is not there.
+    """
+    X, Y = check_data(network, X, Y)
+    start = Start(network, define_optimizer() if optimizer is None else optimizer, init, seed,
+                  get_arithmetic(arithmetic).name, W, b)  # fmt: skip
+    result = run_parity(start, X, Y, X.shape[1] if batch is None else batch, epochs, steps, bridge=bridge)
+    if result.difference is not None:
+        raise AssertionError(str(result.difference))
+    if result.stopped:
+        stop_input(result.stopped)
+    return result
+
+
+def draw_data(network: NetworkDefinition, samples: int, seed: int = 1) -> tuple[Array, Array]:
+    """Data for a network from R's stream: X of N(0, 1); Y uniform on (0, 1), or a class for categorical cross-entropy.
+
+    Returns
+    -------
+    X : n₀ × samples, drawn by column
+    Y : n_L × samples, drawn by column after X
+    """
+    stream = r_set_seed(seed)
+    n_in, n_out = network.sizes[0], network.sizes[-1]
+    X = r_rnorm(stream, n_in * samples).reshape(samples, n_in).T
+    if network.loss == "categorical_cross_entropy":
+        return X, np.eye(n_out)[:, r_sample_int(stream, n_out, samples, replace=True) - 1]
+    return X, r_runif(stream, n_out * samples).reshape(samples, n_out).T
