@@ -58,7 +58,21 @@ class Blamer:
             return None
         if formula.omits:
             return self._omission(events[0], departure)
-        return self._innocent_helper(events[0])
+        return self._chosen(events[0], departure) or self._innocent_helper(events[0])
+
+    def _chosen(self, event, departure):
+        """The statement that put the wrong one of two values into a name, if the expression itself is right for that name."""
+        refs = {hit.ref for used in departure.formula.used for hit in self.follower.present(used).hits()}
+        reads = [operand for operand in self.run.operands(event) if operand.ref in refs]
+        for operand in list(reads):
+            reads += [inner for inner in self.run.operands(operand) if inner.ref in refs]
+        for read in reads:
+            if self.run.node(read).kind != "name":
+                continue
+            definition = self.run.definition(read)
+            if definition is not None and self.run.node(definition).op in ("if", "ifelse", "switch"):
+                return definition
+        return None
 
     def _returned_part(self, part, departure):
         """The return of a helper that hands the wrong factor to the expression which gives the wrong value."""

@@ -156,7 +156,7 @@ class Conclusion:
         if np.array_equal(new, (self.textbook.W if letter == "W" else self.textbook.b)[layer - 1]):
             return None
         events = []
-        for hit in self.follower.index.find(new, parts=True):
+        for hit in self.follower.index.find(new, parts=True, edges=new.ndim == 1):
             if abs(hit.factor - 1) < 1e-9:
                 first = self.run.computed(hit.ref)
                 if first is not None:
@@ -282,6 +282,13 @@ class Conclusion:
             event = self._scaled_event(f"delta{L}", factor)
             if event is not None:
                 return event
+        if delta is not None:
+            m = self.textbook.m
+            scaled = [hit for hit in delta.batch if abs(hit.factor * m / factor - 1) < 1e-4 and abs(factor - 1) > 1e-4
+                      and abs(hit.factor * m - 1) > 1e-4]
+            events = [event for hit in scaled if (event := self.run.computed(hit.ref)) is not None]
+            if events:
+                return min(events, key=lambda event: event.seq)
         for name in names:
             quantity = f"d{name[0]}{self.state.updates[name].layer}"
             seen = self.state.seen.get(quantity)

@@ -173,21 +173,22 @@ class Follower:
 
     def present_gradient(self, mean: np.ndarray, each: Callable[[int], np.ndarray]) -> Seen:
         """Where a gradient was seen: the batch's, each sample's, and running sums over samples."""
-        batch = tuple(self.index.find(mean, parts=True))
+        edges = mean.ndim == 1
+        batch = tuple(self.index.find(mean, parts=True, edges=edges))
         samples, sums = [], []
         m = self.textbook.m
         if m > 1:
             running = np.zeros_like(mean)
             for i in range(m):
                 term = each(i)
-                hits = self.index.find(term, parts=True)
+                hits = self.index.find(term, parts=True, edges=edges)
                 if not hits and i == 0 and not batch:
                     break
                 if hits:
                     samples.append((i, tuple(hits)))
                 running = running + term
                 if 0 < i < m - 1:
-                    sums.extend(self.index.find(running, parts=True))
+                    sums.extend(self.index.find(running, parts=True, edges=edges))
         return Seen(batch, tuple(samples), tuple(sums), 1.0 if batch else len(samples) / m)
 
     # -- the search ------------------------------------------------------------------------------------------------
@@ -208,7 +209,7 @@ class Follower:
 
     def _sums(self, state: State, layer: int) -> Iterable[State]:
         t = self.textbook
-        formulas = list(book.forward_sums(t.W, t.b, state.A, layer, layer in t.no_bias))
+        formulas = list(book.forward_sums(t.W, t.b, state.A, state.Z, layer, layer in t.no_bias))
         return self._forward(state, layer, "Z", formulas, None)
 
     def _activations(self, state: State, layer: int) -> Iterable[State]:

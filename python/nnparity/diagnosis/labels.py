@@ -148,10 +148,12 @@ def label_values(state, textbook, index: ValueIndex) -> dict[int, Label]:
         weight = 0.001 * rank + (0 if quantity else 0.5) + (0 if right else 0.2)
         if not np.all(np.isfinite(value)):
             continue
-        note(index.find(value, parts=True), text, quantity, right, weight)
+        parts = text != "Y"  # rows and columns of one-hot targets are all alike
+        edges = quantity.startswith("b")
+        note(index.find(value, parts=parts, edges=edges), text, quantity, right, weight)
         if kind == "samples" and value.ndim == 2 and value.shape[1] > 1:
             for i in range(value.shape[1]):
-                note(index.find(value[:, i], parts=True), text, quantity, right, weight + 0.05)
+                note(index.find(value[:, i], parts=parts), text, quantity, right, weight + 0.05)
         elif isinstance(kind, tuple):
             _, d, a = kind
             running = np.zeros_like(value)

@@ -51,12 +51,18 @@ def parts_of(value: np.ndarray) -> list[np.ndarray]:
     if value.ndim == 2 and value.size <= 100_000:
         rows = [value[1:], value[:-1]] if value.shape[0] > 1 else []
         columns = [value[:, 1:], value[:, :-1]] if value.shape[1] > 1 else []
-        edges = [value[0], value[-1], value[:, 0], value[:, -1]]
-        return rows + columns + edges
+        return rows + columns
     if value.ndim == 1 and 2 < value.size <= 100_000:
         return [value[1:], value[:-1]]
     if value.ndim == 3 and value.shape[0] <= 64:
         return list(value)
+    return []
+
+
+def edges_of(value: np.ndarray) -> list[np.ndarray]:
+    """The outer rows and columns of a matrix: the biases, where they are kept in one matrix with the weights."""
+    if value.ndim == 2 and min(value.shape) > 1 and value.size <= 100_000:
+        return [value[0], value[-1], value[:, 0], value[:, -1]]
     return []
 
 
@@ -69,7 +75,8 @@ class ValueIndex:
         self._signed = np.array([sign * factor for factor in factors for sign in (1.0, -1.0)])
         self._whole: dict[int, list] = {}
         self._part: dict[int, list] = {}
-        self._sorted: dict[tuple[int, bool], tuple[np.ndarray, list]] = {}
+        self._edge: dict[int, list] = {}
+        self._sorted: dict[tuple[int, str], tuple[np.ndarray, list]] = {}
         self._cache: dict = {}
         for ref, raw in values.items():
             value = normal_form(raw)
@@ -78,15 +85,17 @@ class ValueIndex:
             self._add(self._whole, ref, value)
             for part in parts_of(value):
                 self._add(self._part, ref, normal_form(part))
+            for edge in edges_of(value):
+                self._add(self._edge, ref, edge)
 
     @staticmethod
     def _add(table: dict[int, list], ref: int, value: np.ndarray) -> None:
         table.setdefault(value.size, []).append((ref, value))
 
-    def _ordered(self, size: int, parts: bool):
-        key = (size, parts)
+    def _ordered(self, size: int, kind: str):
+        key = (size, kind)
         if key not in self._sorted:
-            rows = (self._part if parts else self._whole).get(size, [])
+            rows = {"whole": self._whole, "part": self._part, "edge": self._edge}[kind].get(size, [])
             rows = [(ref, value) for ref, value in rows if np.all(np.isfinite(value))]
             keys = np.array([_invariant(value, size) for _, value in rows])
             order = np.argsort(keys, kind="stable")
@@ -97,21 +106,26 @@ class ValueIndex:
         """(ref, value) of the recorded values with that many elements."""
         return self._whole.get(size, [])
 
-    def find(self, quantity: np.ndarray, parts: bool = False) -> list[Hit]:
-        """All recorded values proportional to `quantity`; with `parts`, also those that contain it beside a bias."""
+    def find(self, quantity: np.ndarray, parts: bool = False, edges: bool = False) -> list[Hit]:
+        """All recorded values proportional to `quantity`; else, with `parts`, those that contain it beside a bias.
+
+        With `edges`, also the matrices of which it is an outer row or column: the biases of a folded matrix.
+        """
         wanted = normal_form(quantity)
-        key = (wanted.tobytes(), wanted.shape, parts)
+        key = (wanted.tobytes(), wanted.shape, parts, edges)
         if key not in self._cache:
-            hits = self._search(wanted, False)
+            hits = self._search(wanted, "whole")
             if parts and not hits:
-                hits = self._search(wanted, True)
+                hits = self._search(wanted, "part")
+            if edges and not hits:
+                hits = self._search(wanted, "edge")
             self._cache[key] = hits
         return self._cache[key]
 
-    def _search(self, wanted: np.ndarray, parts: bool) -> list[Hit]:
+    def _search(self, wanted: np.ndarray, kind: str) -> list[Hit]:
         if wanted.size == 0 or not np.all(np.isfinite(wanted)) or not np.any(wanted):
             return []
-        keys, rows = self._ordered(wanted.size, parts)
+        keys, rows = self._ordered(wanted.size, kind)
         if not rows:
             return []
         slack = 1e2 * self.same
@@ -125,19 +139,19 @@ class ValueIndex:
             for ref, value in rows[low:high]:
                 if ref in hits:
                     continue
-                hit = self._same(ref, value, wanted, parts)
+                hit = self._same(ref, value, wanted, kind)
                 if hit is not None:
                     hits[ref] = hit
         return sorted(hits.values(), key=lambda hit: hit.ref)
 
-    def _same(self, ref: int, value: np.ndarray, wanted: np.ndarray, parts: bool) -> Hit | None:
+    def _same(self, ref: int, value: np.ndarray, wanted: np.ndarray, kind: str) -> Hit | None:
         for layout, form in _layouts(value, wanted):
             factor = proportion(form, wanted, self.same)
             if factor is None:
                 continue
-            if wanted.size <= 2 and not np.any(np.abs(self._signed - factor) <= self.same * np.abs(self._signed)):
+            if np.count_nonzero(wanted) <= 2 and not np.any(np.abs(self._signed - factor) <= self.same * np.abs(self._signed)):
                 continue
-            return Hit(ref, factor, "part" if parts else layout)
+            return Hit(ref, factor, layout if kind == "whole" else "part")
         return None
 
 

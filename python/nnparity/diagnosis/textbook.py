@@ -44,6 +44,7 @@ class Formula:
     right: bool = False
     omits: bool = False  # the value is a legitimate intermediate, used where more was due
     parts: tuple = ()  # wrong intermediate values that lead to it, innermost first
+    used: tuple = ()  # the operand that stands in another's place
     declares: dict = field(default_factory=dict)  # the network options under which it would be right
 
 
@@ -111,7 +112,7 @@ def recycled(vector: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 @quiet
-def forward_sums(W: list, b: list, A: dict, layer: int, no_bias: bool) -> Iterator[Formula]:
+def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) -> Iterator[Formula]:
     """Z[l] = W[l] A[l-1] + b[l]   (Nielsen, eq. 25), and what is written instead."""
     w, a = W[layer - 1], A[layer - 1]
     n, m = w.shape[0], a.shape[1]
@@ -158,7 +159,9 @@ def forward_sums(W: list, b: list, A: dict, layer: int, no_bias: bool) -> Iterat
             yield Formula("wrong-layer", f"W{other}ᵀ·{before} + b{layer}", weights.T @ a + extra)
     for other, signal in A.items():
         if other < layer - 1 and signal.shape[0] == a.shape[0]:
-            yield Formula("wrong-layer", f"W{layer}·A{other} + b{layer}", w @ signal + extra)
+            yield Formula("wrong-layer", f"W{layer}·A{other} + b{layer}", w @ signal + extra, used=(signal,))
+    if layer - 1 in Z and not np.array_equal(Z[layer - 1], a):
+        yield Formula("wrong-layer", f"W{layer}·Z{layer - 1} + b{layer}", w @ Z[layer - 1] + extra, used=(Z[layer - 1],))
     if min(w.shape) > 1:
         byrow = "r-byrow" if w.shape[0] != w.shape[1] else "transposed"
         for order, other in (("F", "C"), ("C", "F")):
@@ -475,10 +478,10 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         yield Formula("transposed", f"(1/m)·{before}·{name}ᵀ", a @ d.T / m)
     for other, signal in state.A.items():
         if other != layer - 1 and signal.shape == a.shape:
-            yield Formula("wrong-layer", f"(1/m)·{name}·A{other}ᵀ", d @ signal.T / m)
+            yield Formula("wrong-layer", f"(1/m)·{name}·A{other}ᵀ", d @ signal.T / m, used=(signal,))
     for other, signal in state.Z.items():
         if signal.shape == a.shape:
-            yield Formula("wrong-layer", f"(1/m)·{name}·Z{other}ᵀ", d @ signal.T / m)
+            yield Formula("wrong-layer", f"(1/m)·{name}·Z{other}ᵀ", d @ signal.T / m, used=(signal,))
     for other, delta in state.delta.items():
         if other != layer and delta.shape == d.shape:
             yield Formula("wrong-layer", f"(1/m)·delta{other}·{before}ᵀ", delta @ a.T / m)
