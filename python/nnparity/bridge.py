@@ -1,12 +1,13 @@
 """The bridge to R, one way in code and two in transport: R embedded in this process (rpy2), or an `Rscript` beside it.
 
 A request is a line of R code and a vector of doubles; an answer is a line of layout and the doubles it describes
-(`R/serve.R`).  Embedded, the answer's numbers are views of R's own memory; beside, they come through a pipe.  This is the
-only file that imports rpy2.
+(`R/serve.R`).  Embedded, the answer's numbers are views of R's own memory; beside, they come through a pipe.  This is
+the only file that imports rpy2.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import struct
@@ -17,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from nnparity._resources import r_source_dir
 from nnparity.arithmetic import Array
 from nnparity.checks import InputError, check_word, stop_input
 
-INSTALL_R = "install R (Debian and Ubuntu: apt-get install r-base-core; macOS: brew install r) or put Rscript on the PATH"
+INSTALL_R = "install R (Debian, Ubuntu: apt-get install r-base-core; macOS: brew install r) or put it on the PATH"
 
 #: What R evaluates before the first request: its reference in an environment of its own, and a server.
 START = 'local({{ nnparity <- new.env(); source("{source}", local = nnparity); nnparity$new_server() }})'
@@ -80,15 +81,17 @@ class EmbeddedR:
             except Exception as error:  # rpy2 without R raises what its build mode happens to raise
                 raise ImportError(str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)) from error
             if not embedded.isinitialized():
-                embedded.set_initoptions(("rpy2", "--quiet", "--vanilla", "--no-save"))
+                options: Any = ("rpy2", "--quiet", "--vanilla", "--no-save")
+                embedded.set_initoptions(options)
                 rinterface.initr()
             # R's complaints come back as conditions; what it prints is nobody's.
-            callbacks.consolewrite_warnerror = callbacks.consolewrite_print = lambda text: None
+            console: Any = callbacks
+            console.consolewrite_warnerror = console.consolewrite_print = lambda text: None
             cls._running = rinterface
         return cls._running
 
     def carry(self, code: str, numbers: Array) -> tuple[str, Sequence[Array], Any]:
-        sent = self._rinterface.FloatSexpVector.from_memoryview(memoryview(numbers))
+        sent = self._rinterface.FloatSexpVector.from_memoryview(numbers.data)
         answer = self._server(code, sent)
         return answer[0][0], self._views(answer[1]), answer
 
@@ -120,7 +123,7 @@ class RscriptBeside:
         rscript = shutil.which("Rscript")
         if rscript is None:
             stop_input(f"Rscript is not found: {INSTALL_R}")
-        self._complaints = tempfile.TemporaryFile()
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         read, write = os.pipe()
         self._process = subprocess.Popen(
             [rscript, "--vanilla", "-e", START_PIPE.format(source=_r_path(), output=write)],
@@ -137,7 +140,7 @@ class RscriptBeside:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(struct.pack("=dd", len(text), numbers.size) + text)
-            self._process.stdin.write(memoryview(numbers).cast("B") if numbers.size else b"")
+            self._process.stdin.write(numbers.data.cast("B") if numbers.size else b"")
             self._process.stdin.flush()
         except BrokenPipeError:
             self._stopped()
@@ -152,18 +155,17 @@ class RscriptBeside:
             self._stopped()
         return data
 
-    def _stopped(self) -> None:
+    def _stopped(self) -> NoReturn:
         self._process.wait()
         self._complaints.seek(0)
         words = self._complaints.read().decode(errors="replace").strip().splitlines()
-        raise BridgeError(f"Rscript stopped with status {self._process.returncode}: {' '.join(words[-3:]) or 'no word'}")
+        last_words = " ".join(words[-3:]) or "no word"
+        raise BridgeError(f"Rscript stopped with status {self._process.returncode}: {last_words}")
 
     def close(self) -> None:
         if self._process.stdin is not None and not self._process.stdin.closed:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
-            except BrokenPipeError:
-                pass
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -213,7 +215,7 @@ class Bridge:
         return self._carry(f"ask${request}({inside})", numbers)
 
     def evaluate(self, code: str) -> Answer:
-        """Evaluate R code where the reference's functions are defined; its value is a named list of numbers, or NULL."""
+        """Evaluate R code where the reference is defined; its value is a named list of numbers, or NULL."""
         return self._carry(f"evalq({{ {code} }}, environment(new_server))", [])
 
     def _carry(self, code: str, numbers: list[Array]) -> Answer:
@@ -235,7 +237,9 @@ class Bridge:
     def __enter__(self) -> Bridge:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -261,7 +265,7 @@ def open_bridge(transport: str = "auto") -> Bridge:
     except ImportError as error:
         reason = str(error)
     if transport == "rpy2":
-        stop_input(f"rpy2 cannot be used ({reason}): install it with pip install 'nnparity[r]', or use the bridge Rscript")
+        stop_input(f"rpy2 cannot be used ({reason}): pip install 'nnparity[r]', or take the bridge Rscript")
     return Bridge(RscriptBeside(), f"Rscript beside this process, because rpy2 cannot be used ({reason})")
 
 

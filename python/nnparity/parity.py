@@ -1,30 +1,35 @@
 """The parity run: both languages train the same network in lockstep, and every quantity of every step is compared.
 
-Each language draws its own weights and shuffles from the seed (these are compared, too), keeps its own parameters and takes
-its own steps.  A step is judged given the inputs that each language had (`bounds`), so that a difference is blamed on the
-quantity that made it; how the difference of the parameters grows over the run is reported beside it, not judged.
+Each language draws its own weights and shuffles from the seed (these are compared, too), keeps its own parameters and
+takes its own steps.  A step is judged given the inputs that each language had (`bounds`), so that a difference is blamed
+on the quantity that made it; how the difference of the parameters grows over the run is reported, not judged.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from nnparity.activations import ACTIVATIONS
 from nnparity.arithmetic import Array, get_arithmetic
 from nnparity.bridge import Answer, Bridge, open_bridge
-from nnparity.checks import InputError, check_count, check_finite, check_matrix, check_word, stop_input
-from nnparity.compare import QuantityDifference, compare_quantity, compare_traces, element_place, first_difference
-from nnparity.initializers import INITIALIZERS, initialize_parameters
-from nnparity.losses import LOSSES
+from nnparity.checks import InputError, check_count, check_finite, check_matrix, stop_input
+from nnparity.compare import (
+    QuantityDifference,
+    compare_quantity,
+    compare_traces,
+    element_place,
+    first_difference,
+    unmeasurable,
+)
+from nnparity.initializers import initialize_parameters
 from nnparity.metrics import accuracy
-from nnparity.network import NetworkDefinition, check_parameters, define_network, forward
-from nnparity.optimizers import OPTIMIZERS, Optimizer, define_optimizer, initial_state
+from nnparity.network import NetworkDefinition, check_parameters, forward
+from nnparity.optimizers import Optimizer, define_optimizer, initial_state
 from nnparity.random import r_rnorm, r_runif, r_sample_int, r_set_seed
 from nnparity.trace import SCALARS, Trace, name_inputs, trace_step
 from nnparity.training import take_columns
@@ -164,7 +169,8 @@ class RSide:
         # A number is a vector of one in R; its name tells that it is a number.
         self._owner = answer.owner
         return {
-            name: float(value[0]) if name in SCALARS and value.shape == (1,) else value for name, value in answer.items()
+            name: float(value[0]) if name in SCALARS and value.shape == (1,) else value
+            for name, value in answer.items()
         }
 
 
@@ -237,7 +243,8 @@ class ParityDifference:
             return f"{self.quantity} differs at {where}: {self.problem}"
         ratio = "" if math.isnan(self.ratio) else f", {self.ratio:.3g} times what rounding can cause"
         return (
-            f"{self.quantity} differs at {where}: {self.place_python} = {self.value_python!r} ({self.hex_python}) in Python, "
+            f"{self.quantity} differs at {where}: "
+            f"{self.place_python} = {self.value_python!r} ({self.hex_python}) in Python, "
             f"{self.place_r} = {self.value_r!r} ({self.hex_r}) in R{ratio}"
         )
 
@@ -254,7 +261,7 @@ class ParityResult:
     table : quantity → `QuantitySummary`, in order of computation.
     difference : the first one, or None.
     stopped : the sentence with which both languages ended the run alike, or "".
-    growth : (step, largest difference of a parameter relative to the largest parameter of its array) at steps 1, 2, 5, 10, ….
+    growth : at steps 1, 2, 5, 10, …: (step, largest difference of a parameter relative to the largest of its array).
     accuracy : language → share of right classes on the test data; empty where outputs are no classes.
     seconds : "Python", "R" and "comparison" → time spent there.
     """
@@ -371,7 +378,7 @@ def run_parity(
         result = ParityResult(start, line.name, line.why, line.about)
         _lockstep(sides, result, X, Y, batch, per_epoch, total, shuffle, on_step)
         if test is not None and result.agrees and not result.stopped and network.sizes[-1] >= 1:
-            for language, side in zip(LANGUAGES, sides, strict=True):
+            for language, side in both(sides):
                 result.accuracy[language] = accuracy(side.outputs(test[0]), test[1])
     finally:
         if owned:
@@ -383,37 +390,40 @@ def _lockstep(
     sides: tuple[Side, Side], result: ParityResult, X: Array, Y: Array, batch: int, per_epoch: int, total: int,
     shuffle: bool, on_step: Callable[[int, int], None] | None,
 ) -> None:  # fmt: skip
-    start = result.start
-    begun = [timed(result, language, lambda side=side: side.begin(start)) for language, side in zip(LANGUAGES, sides)]
+    # What is drawn must be the same bits in any arithmetic.
+    begun = [_timed(result, language, side.begin, result.start) for language, side in both(sides)]
+    drawn = {name: compare_quantity(name, begun[0][name], begun[1].get(name), None, "exact") for name in begun[0]}
+    if not _agree(result, 0, drawn, *begun):
+        return
     for side in sides:
         side.data(X, Y)
-    # What is drawn must be the same bits in any arithmetic.
-    if not _agree(result, 0, {name: compare_quantity(name, *_pair(begun, name), arithmetic="exact") for name in begun[0]}, *begun):
-        return
     n = X.shape[1]
     for step in range(1, total + 1):
         k = (step - 1) % per_epoch
         result.epochs = (step - 1) // per_epoch + 1
         if k == 0 and shuffle:
-            orders = [timed(result, language, side.shuffle) for language, side in zip(LANGUAGES, sides)]
-            comparison = {"order": compare_quantity("order", *orders, arithmetic="exact")}
-            if not _agree(result, step, comparison, {"order": orders[0]}, {"order": orders[1]}):
+            orders = [{"order": _timed(result, language, side.shuffle)} for language, side in both(sides)]
+            order = compare_quantity("order", orders[0]["order"], orders[1]["order"], None, "exact")
+            if not _agree(result, step, {"order": order}, *orders):
                 return
         first, last = k * batch + 1, min((k + 1) * batch, n)
-        taken = [
-            timed(result, language, lambda side=side: _outcome(side, first, last)) for language, side in zip(LANGUAGES, sides)
-        ]
+        taken = [_timed(result, language, _outcome, side, first, last) for language, side in both(sides)]
         result.steps = step
-        if not timed(result, "comparison", lambda: _compare_step(result, step, *taken)):
+        if not _timed(result, "comparison", _compare_step, result, step, *taken):
             return
         if on_step is not None:
             on_step(step, total)
 
 
-def timed(result: ParityResult, where: str, work: Callable[[], Any]) -> Any:
-    """Do the work and book its time."""
+def both(sides: Sequence[Any]) -> Iterable[tuple[str, Any]]:
+    """The two sides, each after its language's name."""
+    return zip(LANGUAGES, sides, strict=True)
+
+
+def _timed(result: ParityResult, where: str, work: Callable[..., Any], *arguments: Any) -> Any:
+    # Do the work and book its time.
     began = time.perf_counter()
-    value = work()
+    value = work(*arguments)
     result.seconds[where] += time.perf_counter() - began
     return value
 
@@ -431,10 +441,10 @@ def _compare_step(result: ParityResult, step: int, ours: Trace | str, theirs: Tr
         if ours == theirs:
             result.stopped = str(ours)
             return False
-        says = [f"{language} {'goes on' if isinstance(said, Trace) else f'stops: {said}'}"
-                for language, said in zip(LANGUAGES, (ours, theirs))]  # fmt: skip
-        result.difference = ParityDifference(result.epochs, step, "loss", "loss", "loss", math.nan, math.nan, "", "",
-                                             math.inf, math.inf, math.nan, "; ".join(says))  # fmt: skip
+        words = ["goes on" if isinstance(said, Trace) else f"stops: {said}" for said in (ours, theirs)]
+        problem = "; ".join(f"{language} {says}" for language, says in both(words))
+        wrong = unmeasurable("loss", problem)
+        result.difference = describe_difference(result, step, wrong, None, None)
         return False
     start = result.start
     comparison = compare_traces(ours, theirs, start.network, start.optimizer, start.arithmetic)
@@ -476,7 +486,9 @@ def _pair(mappings: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, Any]:
     return mappings[0].get(name), mappings[1].get(name)
 
 
-def describe_difference(result: ParityResult, step: int, wrong: QuantityDifference, ours: Any, theirs: Any) -> ParityDifference:
+def describe_difference(
+    result: ParityResult, step: int, wrong: QuantityDifference, ours: Any, theirs: Any
+) -> ParityDifference:
     """A difference with its element: the worst one in fast arithmetic, the first one by column in exact arithmetic."""
     values, index = (wrong.value_a, wrong.value_b), None
     if ours is not None and theirs is not None and np.shape(ours) == np.shape(theirs):
