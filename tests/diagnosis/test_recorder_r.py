@@ -16,6 +16,8 @@ pytestmark = pytest.mark.skipif(shutil.which("Rscript") is None, reason="needs R
 # The same gradient step (sigmoid, quadratic loss) in the styles in which R networks are written.
 STYLE_FOLDER = Path(__file__).parent / "r_styles"
 STYLES = {path.stem: path.read_text() for path in sorted(STYLE_FOLDER.glob("*.R"))}
+if shutil.which("Rscript") and subprocess.run(["Rscript", "-e", "library(R6)"], capture_output=True, check=False).returncode:
+    del STYLES["r6_classes"]
 HEAD = "sigmoid <- function(z) 1 / (1 + exp(-z))\n"
 
 Problem = namedtuple("Problem", "W b X Y eta")

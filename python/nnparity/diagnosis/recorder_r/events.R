@@ -154,18 +154,28 @@ keep <- function(x, id, environment, depth) {
     size <- length(x)
     if (size > 0L && size <= MOST_ELEMENTS) {
       event_value[[n]] <<- x
-      event_bytes <<- event_bytes + 8 * size
+      event_bytes <<- event_bytes + if (size < 1000L) 8 * size else bytes_of_large(x)
     }
   } else if (!is.character(x) && !is.function(x) && !is.null(x) && (tree$leaves[id] || is.object(x))) {
     found <- leaves_of(x)
     if (length(found) && (tree$leaves[id] || (length(found) == 1L && found[[1]]$path == ""))) {
       event_value[[n]] <<- structure(found, class = "nnparity_leaves")
-      event_bytes <<- event_bytes + 8 * sum(vapply(found, function(part) length(part$x), 1))
+      for (part in found) event_bytes <<- event_bytes + if (length(part$x) < 1000L) 8 * length(part$x) else bytes_of_large(part$x)
     }
   }
   if (id %in% watch_nodes) watch(id, counts[id], environment, frame)
   x
 }
+
+# A large array costs memory once, however often it is recorded: R keeps one copy.
+bytes_of_large <- function(x) {
+  for (other in recent_large) if (identical(x, other)) return(8)
+  recent_large[[recent_place <<- recent_place %% 32L + 1L]] <<- x
+  8 * length(x)
+}
+
+recent_large <- list()
+recent_place <- 0L
 
 # Evaluates an expression of ours in the candidate's environment: nothing of it is recorded, no error leaves it, no random number is used up.
 quietly <- function(expression, environment) {

@@ -8,6 +8,7 @@ describe_failure <- function(condition, calls, frames_open, message, kind) {
   tagged <- function(call) attr(call, "nnparity_node", exact = TRUE)
   own <- tagged(conditionCall(condition %or% simpleError("")))
   k <- innermost_open(frames_open)
+  while (k > 1L && stack_statement[k] == 0L) k <- k - 1L
   statement <- if (k > 1L) stack_statement[k] else 0L
   node <- NULL
   if (was[2] && k > 1L) {

@@ -6,6 +6,14 @@ only_definitions <- FALSE
 skipped <- character()
 home <- ""
 
+# Rscript runs in whatever locale it finds; sources are UTF-8.
+use_utf8 <- function() {
+  if (l10n_info()[["UTF-8"]]) return(invisible())
+  for (locale in c("C.UTF-8", "en_US.UTF-8", "UTF-8")) {
+    if (nzchar(suppressWarnings(Sys.setlocale("LC_CTYPE", locale)))) return(invisible())
+  }
+}
+
 # Loads a file statement by statement. recorded: rewrite its functions; definitions: see definitions.R.
 load_file <- function(path, environment = globalenv(), recorded = TRUE, definitions = FALSE) {
   source <- open_source(path)
@@ -15,6 +23,8 @@ load_file <- function(path, environment = globalenv(), recorded = TRUE, definiti
   scan_definitions(source$expressions)
   was <- current
   on.exit(current <<- was)
+  # `sys.frame(1)$ofile` is how a script asks where it lies.
+  assign("ofile", path, envir = sys.frame(1))
   expressions <- source$expressions
   prepared <- vector("list", length(expressions))
   if (recorded && remembered$keep) for (k in seq_along(expressions)) prepared[[k]] <- list(prepare(expressions[[k]], source, source$rows[k]))
@@ -135,11 +145,15 @@ replace_in_base <- function(name, value, where = baseenv()) {
 }
 
 stand_guard <- function() {
+  use_utf8()
   replace_in_base("quit", leave)
   replace_in_base("q", leave)
   replace_in_base("source", source_recorded)
   tools <- attach(NULL, name = "nnparity", warn.conflicts = FALSE)
   assign("candidate_lines", candidate_lines, envir = tools)
+  replace_in_base("commandArgs", function(trailingOnly = FALSE) {
+    if (trailingOnly) character() else c("R", "--no-echo", "--no-restore", paste0("--file=", candidate_path))
+  })
   nothing <- function(...) invisible(NULL)
   utils <- asNamespace("utils")
   for (name in "install.packages") {

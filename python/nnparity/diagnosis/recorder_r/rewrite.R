@@ -160,9 +160,17 @@ treatment <- function(name, expression, scope) {
   cached <- habits$library[[name]]
   if (!is.null(cached)) return(cached)
   found <- get0(name, envir = globalenv(), mode = "function")
-  answer <- if (is.null(found) || is.primitive(found) || name %in% RISKLESS || !any(LOOKS_AT_CODE %in% all.names(body(found)))) "values" else "code"
+  answer <- if (!is.null(found) && package_of(found) %in% CODE_PACKAGES) "code" else if (is.null(found) || is.primitive(found) || name %in% RISKLESS || !any(LOOKS_AT_CODE %in% all.names(body(found)))) "values" else "code"
   if (!is.null(found)) habits$library[[name]] <- answer
   answer
+}
+
+# Packages whose functions take their arguments as code.
+CODE_PACKAGES <- c("dplyr", "tidyr", "ggplot2", "data.table", "tidyselect", "rlang", "tibble", "forcats", "recipes", "plotly", "foreach")
+
+package_of <- function(f) {
+  home <- environment(f)
+  if (is.null(home)) "base" else environmentName(topenv(home))
 }
 
 # Operators of packages whose right side is code.
@@ -189,6 +197,8 @@ unpiped <- function(expression) {
 rewrite_arguments <- function(expression, row, source, scope, stmt, id) {
   name <- call_name(expression)
   how <- treatment(name, expression, scope)
+  # A table of constants is one constant.
+  if (length(expression) > 60L && all(vapply(as.list(expression)[-1], is.numeric, NA))) return(expression)
   if (how == "code") return(rewrite_literals(expression, row, source, scope, stmt, id))
   rows <- argument_rows(source, expression, row)
   parts <- as.list(expression)
@@ -263,7 +273,8 @@ rewrite_index <- function(expression, row, source, scope, stmt, id) {
   parts <- as.list(expression)
   name <- call_name(expression)
   if (!is.null(parts[[2]])) parts[2] <- list(rewrite_value(parts[[2]], rows[1], source, scope, list(stmt = stmt, parent = id, arg = 1L, container = TRUE)))
-  if (name %in% c("[", "[[")) for (k in seq_along(parts)[-(1:2)]) {
+  looks_at_code <- name == "[" && "data.table" %in% loadedNamespaces()
+  if (name %in% c("[", "[[") && !looks_at_code) for (k in seq_along(parts)[-(1:2)]) {
     if (identical(parts[[k]], quote(expr = )) || is.null(parts[[k]])) next
     keyword <- names(parts)[k]
     if (!is.null(keyword) && keyword %in% c("drop", "exact")) next

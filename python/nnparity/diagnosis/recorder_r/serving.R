@@ -104,6 +104,7 @@ nodes_json <- function(first) {
 guarded <- function(expression, limit = 0) {
   failure <- NULL
   departure <<- NULL
+  following <- running
   if (limit > 0) setTimeLimit(elapsed = limit)
   on.exit(setTimeLimit())
   left <- withRestarts(
@@ -113,15 +114,14 @@ guarded <- function(expression, limit = 0) {
           message <- conditionMessage(condition)
           kind <- if (inherits(condition, "nnparity_parse_error")) "parse_error" else
             if (grepl("reached elapsed time limit", message, fixed = TRUE)) "timeout" else "error"
-          was_running <- running
-          failure <<- tryCatch(describe_failure(condition, sys.calls(), sys.frames(), message, kind), error = function(e) {
-            running <<- was_running
-            NULL
-          })
+          failure <<- tryCatch(describe_failure(condition, sys.calls(), sys.frames(), message, kind), error = function(e) NULL)
         }),
         error = function(condition) {
           # A stack that has run over leaves no room for the calling handler.
-          if (is.null(failure)) failure <<- describe_failure(condition, list(), stack_environment[seq_len(stack_size)], conditionMessage(condition), "error")
+          if (is.null(failure) || following && is.null(failure$line)) {
+            running <<- following
+            failure <<- describe_failure(condition, list(), stack_environment[seq_len(stack_size)], conditionMessage(condition), "error")
+          }
         })
       FALSE
     },

@@ -65,12 +65,12 @@ list_leaves <- function(x, depth) {
 data_frame_leaf <- function(x) {
   x <- unclass(x)
   attributes(x) <- NULL
-  if (!length(x)) return(NULL)
+  if (!length(x) || sum(lengths(x)) > MOST_ELEMENTS) return(NULL)
   columns <- lapply(x, function(column) {
     if (typeof(column) %in% c("double", "integer", "logical")) as.double(unclass(column)) else if (is.character(column)) rep(NA_real_, length(column))
   })
   sizes <- lengths(columns)
-  if (any(sizes != sizes[1]) || !sizes[1] || all(vapply(x, is.character, NA)) || sum(sizes) > MOST_ELEMENTS) return(NULL)
+  if (any(sizes != sizes[1]) || !sizes[1] || all(vapply(x, is.character, NA))) return(NULL)
   list(leaf("", matrix(unlist(columns), sizes[1]), NULL, "data.frame"))
 }
 
