@@ -1,8 +1,8 @@
 """The parity run: both languages train the same network in lockstep, and every quantity of every step is compared.
 
-Each language draws its own weights and shuffles from the seed (these are compared, too), keeps its own parameters and
-takes its own steps.  A step is judged given the inputs that each language had (`bounds`), so that a difference is blamed
-on the quantity that made it; how the difference of the parameters grows over the run is reported, not judged.
+Each language draws its own weights and shuffles from the seed (compared, too), keeps its own parameters and
+takes its own steps.  A step is judged given the inputs that each language had (`bounds`), so that a difference is
+blamed on the quantity that made it; how the difference of the parameters grows over the run is reported, not judged.
 """
 
 from __future__ import annotations
