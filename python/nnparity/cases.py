@@ -43,14 +43,14 @@ class CasesResult:
 def all_cases(arithmetic: str = "fast") -> list[Start]:
     """Every activation × loss × optimizer × depth, one network each.
 
-    for seed, (word, loss, rule, depth) in enumerate(itertools.product(words, LOSSES, OPTIMIZERS, DEPTHS), 1):
-    penalties, clipping and layers without bias take turns, too.
+    The activation serves the hidden layers and, in turns with linear, sigmoid and softmax, the output; widths,
+    initializer, penalties, clipping and layers without bias take turns, too.
     """
     outputs = itertools.cycle(("own", "sigmoid", "softmax", "linear"))
     inits = itertools.cycle(INITIALIZERS)
     cases = []
     words = [*ACTIVATIONS, "relu+softmax"]
-    for seed, (word, loss, rule, depth) in enumerate(itertools.product(words, LOSSES, OPTIMIZERS, DEPTHS), start=1):
+    for seed, (word, loss, rule, depth) in enumerate(itertools.product(words, LOSSES, OPTIMIZERS, DEPTHS), 1):
         output = next(outputs)
         network = define_network(
             [4, *(6 - k % 3 for k in range(depth)), 3],
