@@ -37,6 +37,7 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "trace": ("trace_step", "trace_table", "write_trace", "read_trace"),
     "compare": ("compare_traces", "first_difference"),
     "estimator": ("Network",),
+    "plots": ("plot_history", "plot_confusion", "plot_regions", "plot_images", "save_picture"),
     "parity": ("assert_parity",),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
