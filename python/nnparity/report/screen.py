@@ -2,135 +2,159 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
 
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
-from rich.markup import escape
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-VERDICTS = {
-    "ok": ("green", "Your backprop is right."),
-    "convention": ("green", "Your backprop is right, up to a constant factor."),
-    "declaration": ("yellow", "The code is another network than the declared one."),
-    "unexplained": ("red", "Something is wrong that no known mistake explains."),
-    "bug": ("red", "A bug."),
-    "crash": ("red", "The step stops before it is done."),
+from nnparity.report import words
+from nnparity.report.ledger import Ledger
+from nnparity.report.page import worst_of
+
+#: verdict or kind of finding → its colour.
+COLOURS = {
+    "ok": "green", "bug": "red", "crash": "red", "unexplained": "magenta", "declaration": "yellow", "convention": "cyan",
 }
-KIND = {"bug": "red", "crash": "red", "unexplained": "magenta", "declaration": "yellow", "convention": "cyan"}
-CONTEXT = 2  # source lines shown around a finding
+#: Source lines shown around a finding, and of a long statement.
+CONTEXT, MOST_LINES = 2, 12
+#: Columns that a report uses at most, and those of a row's name.
+WIDEST, NAME = 110, 16
+
+#: Signs of the book's notation → what stands for them on a screen that knows no Unicode.
+PLAIN = str.maketrans({
+    "−": "-", "·": "*", "η": "eta", "Σ": "sum ", "⊙": "(*)", "ᵀ": "'", "′": "'", "½": "1/2 ", "δ": "delta", "×": "x", "–": "-",
+    "•": "-", "…": "...", "≤": "<=", "≥": ">=", "∂": "d", "²": "^2", "³": "^3", "▸": ">", "│": "|", "→": "->", "↳": ">", "✓": "+",
+    **{sign: f"^{k}" if k == 1 else str(k) for k, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹") if sign not in "²³"},
+})
 
 
-def show(diagnosis, console: Console | None = None, show_output: bool = False) -> None:
+def show(diagnosis: Any, console: Console | None = None, show_output: bool = False) -> None:
     """Print a diagnosis.
 
     Parameters
     ----------
     diagnosis : nnparity.diagnosis.diagnose.Diagnosis
     console : rich.console.Console, optional
+        Where to print; the standard output at the terminal's width, unless given. What is piped has neither colours
+        nor line breaks of its own.
     show_output : bool
         Also what the candidate printed.
     """
-    console = console or Console(highlight=False, soft_wrap=True)
-    report = diagnosis.report
-    colour, words = VERDICTS[report["verdict"]]
-    bugs = [finding for finding in report["findings"] if finding["kind"] in ("bug", "unexplained", "declaration", "crash")]
-    if report["verdict"] == "bug" and len(bugs) > 1:
-        words = f"{len(bugs)} bugs."
-    console.print(f"[bold {colour}]{report['verdict'].upper()}[/]  {escape(report['candidate'])}: {words}")
-    console.print(f"[dim]{escape(_network(report))}[/]")
-    sources = read_sources(diagnosis.details.get("files", {}))
-    for number, finding in enumerate(report["findings"], start=1):
-        console.print()
-        _finding(console, number, finding, sources)
-    console.print()
+    console = console or terminal(sys.stdout)
+    folds = console.is_terminal
+    width = min(console.width, WIDEST) if folds else 10**6
+    plain = not (console.encoding or "utf-8").lower().startswith("utf")
+    for line in report_lines(diagnosis, width, show_output):
+        if plain:
+            line = _plain(line)
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def terminal(stream: TextIO) -> Console:
+    """A console on a stream, as wide as the terminal really is."""
+    return Console(file=stream, highlight=False, width=shutil.get_terminal_size((80, 24)).columns)
+
+
+def report_lines(diagnosis: Any, width: int, show_output: bool = False) -> Iterator[Text]:
+    """Yield the lines of the report, none longer than `width` columns as far as words allow."""
+    report, details = diagnosis.report, diagnosis.details
+    colour = "green" if report["verdict"] == "convention" else COLOURS[report["verdict"]]
+    head = f"{report['verdict'].upper()}  "
+    yield Text.assemble((head, f"bold {colour}"), f"{words.printable(report['candidate'])}: {words.verdict_sentence(report)}")
+    yield from folded("  ".join(f"{name} {word}" for name, word in words.network_words(report)), width, style="dim")
+    pieces = words.read_pieces(details.get("files", {}))
+    conclusion, objects = details.get("conclusion"), details.get("findings", [])
+    ledger = Ledger(conclusion, objects) if conclusion is not None and objects else None
+    for number, finding in enumerate(report["findings"]):
+        worst = worst_of(objects[number] if number < len(objects) else None, ledger, report["language"])
+        yield Text()
+        yield from finding_lines(number + 1, finding, pieces, worst, width)
+    yield Text()
     if report["verified"]:
-        console.print(Text("Verified: ", style="green") + Text(" ".join(report["verified"])))
-    for title, key in (("Not to be seen by this probe", "blind_spots"), ("Beyond this probe", "beyond")):
-        for line in report[key]:
-            console.print(f"[dim]{title}:[/] {escape(line)}")
-    if report["verdict"] in ("ok", "convention") and report.get("next"):
-        console.print()
-        console.print("What one step cannot show, the likeliest first:")
-        for line in report["next"]:
-            console.print(Padding(Text(f"• {line}"), (0, 0, 0, 2)))
-    for line in report.get("data", []):
-        console.print(escape(line))
-    if show_output and diagnosis.details.get("recording") is not None:
-        console.rule("what the candidate printed")
-        console.print(escape(diagnosis.details["recording"].stdout), style="dim")
+        yield from folded(" ".join(report["verified"]), width, Text("Verified  ", style="green"))
+    for key, title in words.REMARKS.items():
+        for remark in report.get(key) or ():
+            yield from folded(remark, width, Text(f"{title}: ", style="dim"), indent=2)
+    yield from _listed("What one step cannot show, the likeliest first:", report.get("next"), width)
+    yield from _listed("On your data:", report.get("data"), width)
+    if show_output and details.get("recording") is not None:
+        yield Text()
+        yield Text("What the candidate printed:", style="bold")
+        for line in words.printable(details["recording"].stdout).split("\n"):
+            yield Text(line, style="dim")
 
 
-def _network(report: dict) -> str:
-    network = report["network"]
-    hidden = ",".join(dict.fromkeys(network["activation"])) or "none"
-    inferred = f"  (inferred: {', '.join(network['inferred'])})" if network["inferred"] else ""
-    return (f"sizes {','.join(map(str, network['sizes']))}  hidden {hidden}  output {network['output_activation']}  "
-            f"loss {network['loss']}{inferred}")
-
-
-def _finding(console: Console, number: int, finding: dict, sources: dict[str, list[str]]) -> None:
-    colour = KIND[finding["kind"]]
-    place = finding["file"] or "?"
-    if finding["cell"]:
-        place += f", cell {finding['cell']}"
-    if finding["line"]:
-        place += f":{finding['line']}"
-        if finding["end_line"] and finding["end_line"] != finding["line"]:
-            place += f"-{finding['end_line']}"
-    name = finding["id"] or finding["kind"]
+def finding_lines(number: int, finding: dict[str, Any], pieces: list[words.Piece], worst: Any, width: int) -> Iterator[Text]:
+    """Yield one finding: its name and place, the source with the line marked, what it computes and should, and the proof."""
+    colour = COLOURS[finding["kind"]]
     inside = f" in {finding['function']}()" if finding["function"] else ""
-    console.print(f"[bold {colour}]{number}. {escape(name)}[/]  [bold]{escape(place)}[/]{escape(inside)}  "
-                  f"[dim]{finding['kind']}, {finding['phase']}, {escape(finding['quantity'] or '')}[/]")
-    _source(console, finding, sources)
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="dim")
-    rows.add_column()
-    if finding["kind"] == "crash":
-        rows.add_row("stops", escape(finding["computes"]))
-        rows.add_row("expected", escape(finding["expected"]))
-    elif finding["kind"] != "convention":
-        rows.add_row("computes", f"[{colour}]{escape(finding['computes'])}[/]")
-        rows.add_row("should compute", f"[green]{escape(finding['expected'])}[/]")
-    rows.add_row("fix", escape(finding["fix"]))
-    if finding["evidence"] is not None:
-        worst = finding.get("worst")
-        rows.add_row("evidence", f"|difference| is {finding['evidence']:.2g} times the rounding bound" + (f"; worst at {escape(worst)}" if worst else ""))
-    if finding["kind"] in ("bug", "declaration", "unexplained"):
-        proof = "with the right value put in, this difference is gone" if finding["proved"] else "not proved by repair"
-        rows.add_row("proof", proof)
-    if finding["ties"]:
-        rows.add_row("or", escape("; ".join(map(str, finding["ties"]))))
-    console.print(Padding(rows, (0, 0, 0, 3)))
+    facts = ", ".join(word for word in (finding["kind"], finding["phase"], finding["quantity"]) if word)
+    yield Text.assemble((f"{number}. {finding['id'] or finding['kind']}", f"bold {colour}"), "  ",
+                        (words.printable(words.place_words(finding)), "bold"), inside, "  ", (facts, "dim"))
+    yield from source_lines(finding, pieces, width)
+    crash, convention = finding["kind"] == "crash", finding["kind"] == "convention"
+    rows = [
+        ("stops" if crash else "computes", finding["computes"], colour),
+        ("expected" if crash else "the book" if convention else "should compute", finding["expected"], "green"),
+        ("fix", finding["fix"], ""),
+        ("evidence", words.evidence_words(finding, worst), ""),
+        ("proof", words.proof_words(finding).removeprefix("proved: "), ""),
+        ("or", "; ".join(map(str, finding["ties"])), ""),
+    ]
+    for name, text, style in rows:
+        if text:
+            yield from folded(words.printable(text), width, Text(f"   {name:<{NAME}}", style="dim"), style=style)
 
 
-def _source(console: Console, finding: dict, sources: dict[str, list[str]]) -> None:
-    lines = sources.get(f"{finding['file']}#{finding['cell']}") or sources.get(finding["file"] or "")
+def source_lines(finding: dict[str, Any], pieces: list[words.Piece], width: int) -> Iterator[Text]:
+    """Yield the lines around a finding; those of its statement are marked, and the others cut where the screen ends."""
+    piece = words.find_piece(pieces, finding["file"], finding["cell"])
     first, last = finding["line"], finding["end_line"] or finding["line"]
-    if not lines or not first:
-        if finding["code"]:
-            console.print(Padding(escape(finding["code"]), (0, 0, 0, 3)))
+    if piece is None or not first:
+        for line in (finding["code"] or "").split("\n"):
+            if line.strip():
+                yield Text("   " + words.printable(line))
         return
-    for number in range(max(1, first - CONTEXT), min(len(lines), last + CONTEXT) + 1):
-        hit = first <= number <= last
-        mark = "[bold red]>[/]" if hit else " "
-        text = escape(lines[number - 1].rstrip())
-        console.print(f"   {mark} [dim]{number:4d}[/]  {text if hit else f'[dim]{text}[/]'}")
+    shown = range(max(1, first - CONTEXT), min(len(piece.lines), last + CONTEXT) + 1)
+    if len(shown) > MOST_LINES + 2 * CONTEXT:
+        shown = shown[:MOST_LINES]
+    for n in shown:
+        text, hit = words.printable(piece.lines[n - 1].rstrip()), first <= n <= last
+        if not hit and cell_len(text) > width - 12:
+            text = chop_cells(text, max(8, width - 13))[0] + "…"
+        yield Text.assemble(("   ▸" if hit else "    ", "bold red"), (f"{n:5d}  ", "dim"), (text, "bold" if hit else "dim"))
+    if shown and shown[-1] < last:
+        yield Text(f"    … to line {last}", style="dim")
 
 
-def read_sources(files: dict[str, Path]) -> dict[str, list[str]]:
-    """Source lines by the name under which findings report a file; notebooks by `name#cell`."""
-    sources: dict[str, list[str]] = {}
-    for name, path in files.items():
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
-        if str(path).endswith(".ipynb"):
-            import json
-
-            cells = [cell for cell in json.loads(text)["cells"] if cell.get("cell_type") == "code"]
-            for number, cell in enumerate(cells, start=1):
-                source = cell.get("source", "")
-                sources[f"{name}#{number}"] = ("".join(source) if isinstance(source, list) else source).splitlines()
+def folded(text: str, width: int, head: Text | None = None, style: str = "", indent: int | None = None) -> Iterator[Text]:
+    """Yield `head` and the text behind it, folded between words at `width` columns; later lines stand under the first."""
+    head = head if head is not None else Text()
+    margin = cell_len(head.plain) if indent is None else indent
+    room, line = max(width - cell_len(head.plain), 20), ""
+    lines = []
+    for word in text.split(" "):
+        if line and cell_len(line) + 1 + cell_len(word) > room:
+            lines.append(line)
+            line, room = word, max(width - margin, 20)
         else:
-            sources[name] = text.splitlines()
-    return sources
+            line = f"{line} {word}" if line else word
+    for k, part in enumerate([*lines, line]):
+        yield Text.assemble(head if k == 0 else " " * margin, (part, style))
+
+
+def _listed(title: str, items: list[str] | None, width: int) -> Iterator[Text]:
+    if items:
+        yield Text()
+        yield Text(title)
+        for item in items:
+            yield from folded(item, width, Text("  • "))
+
+
+def _plain(line: Text) -> Text:
+    """The same line in ASCII."""
+    return Text(line.plain.translate(PLAIN).encode("ascii", "replace").decode("ascii"))

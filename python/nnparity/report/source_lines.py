@@ -119,11 +119,24 @@ class SourceLines:
         elif not statements:
             standing = "not run"
         elif any(not one.ok for one in judged):
-            standing = "follows"
+            standing = "wrong" if any(self._updates_wrongly(statement) for statement in statements) else "follows"
         else:
             standing = "verified" if judged else "unrecognised"
         labels = list(dict.fromkeys(one.label for one in judged))
         return Line(standing, labels[:MOST_LABELS] + (["…"] if len(labels) > MOST_LABELS else []), statements, findings)
+
+    def _updates_wrongly(self, statement: Statement) -> bool:
+        """Whether an update goes wrong right here, from right operands: a finding about updates names one of its lines only."""
+        if not any(finding["phase"] == "update" and finding["kind"] == "bug" for finding in self.findings):
+            return False
+        return any(
+            leaf.judged is not None and not leaf.judged.ok and leaf.judged.label.endswith("_new")
+            and (source := self.run.computed(leaf.ref)) is not None and self.run.statement(source).line == statement.line
+            and self.run.statement(source).code == statement.code
+            and all(operand.judged.ok for operand in occurrence.operands if operand.judged is not None)
+            and any(operand.judged is not None for operand in occurrence.operands)
+            for occurrence in statement.occurrences for leaf in occurrence.results
+        )
 
     @staticmethod
     def _telling(statement: Statement) -> Iterable[Leaf]:
