@@ -27,12 +27,14 @@ class Verdict:
     change : Change
     named : names of the first wrong quantity, one for each network that was rejected
     ratio : the largest evidence ratio at a first wrong quantity
+    largest : the largest ratio of any quantity before a first wrong one
     stopped : messages of networks that did not come to their end
     """
 
     change: Change
     named: list[str] = field(default_factory=list)
     ratio: float = 0.0
+    largest: float = 0.0
     stopped: list[str] = field(default_factory=list)
 
     @property
@@ -65,10 +67,12 @@ def judge(change: Change, cases: Sequence[Case], healthy: Sequence[Result], chan
         if isinstance(theirs, str):
             verdict.stopped.append(theirs)
             continue
-        wrong = next((d for d in differences(case, ours, theirs) if not d.agrees), None)
-        if wrong is not None:
-            verdict.named.append(wrong.quantity)
-            verdict.ratio = max(verdict.ratio, wrong.ratio)
+        for difference in differences(case, ours, theirs):
+            if not difference.agrees:
+                verdict.named.append(difference.quantity)
+                verdict.ratio = max(verdict.ratio, difference.ratio)
+                break
+            verdict.largest = max(verdict.largest, difference.ratio)
     return verdict
 
 

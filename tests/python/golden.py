@@ -18,11 +18,13 @@ class Golden:
 
     Attributes
     ----------
+    name : str
     header : dict of the words above the numbers
     network, optimizer : definitions
     traces : one per step, with their inputs
     """
 
+    name: str
     header: dict[str, str]
     network: NetworkDefinition
     optimizer: Optimizer
@@ -57,7 +59,7 @@ def read_golden(path: Path) -> Golden:
         inputs = {name: step[name] for name in starts} | state
         traces.append(Trace({name: value for name, value in step.items() if name not in starts}, inputs))
         state = {name: step[name] for name in state}
-    return Golden(header, network, optimizer, traces)
+    return Golden(path.stem, header, network, optimizer, traces)
 
 
 def follow(golden: Golden, arithmetic) -> list[Trace]:
