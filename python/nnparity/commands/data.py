@@ -12,6 +12,7 @@ from nnparity.checks import stop_input
 from nnparity.commands.tables import one_number
 from nnparity.datasets import Dataset, load_csv, load_data, split_data
 from nnparity.model import Model
+from nnparity.preprocessing import label_text
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,18 @@ class Labelled:
 
 
 def labelled(data: Dataset) -> Labelled:
-    """The table with its names, and the labels as the file has them."""
-    labels = data.y if data.classes is None else np.array(data.classes)[data.y]
+    """The table with its names, and the labels as the file has them: classes that are numbers are numbers."""
+    labels = data.y if data.classes is None else plain_classes(data.classes)[data.y]
     return Labelled(data, named_table(data.X, data.features), labels)
+
+
+def plain_classes(classes: tuple[str, ...]) -> Any:
+    """The classes as an array: numbers where all their names are."""
+    try:
+        numbers = np.array([float(name) for name in classes])
+    except ValueError:
+        return np.array(classes)
+    return numbers if [label_text(value) for value in numbers.tolist()] == list(classes) else np.array(classes)
 
 
 def named_table(X: Any, features: tuple[str, ...] | None) -> Any:
@@ -38,24 +48,31 @@ def named_table(X: Any, features: tuple[str, ...] | None) -> Any:
     return pd.DataFrame(X, columns=list(features))
 
 
-def load_labelled(path: str, labels: str | None = None, label: str = "auto") -> Labelled:
-    """Whatever is at the path, with its labels; `label` is the column of a CSV file."""
-    return labelled(load_any(path, labels, label))
+def load_labelled(path: str, labels: str | None = None, label: str = "auto", task: str = "auto") -> Labelled:
+    """Whatever is at the path, with its labels; `label` is the column of a CSV file, `task` what labels are."""
+    return labelled(load_any(path, labels, label, task))
 
 
-def load_any(path: str, labels: str | None, label: str) -> Dataset:
-    """A data set; the label's column, where it is given, makes it a CSV file."""
-    if label == "auto":
-        return load_data(path, labels)
-    return load_csv(path, label=int(label) if label.isdecimal() else label)
+def load_any(path: str, labels: str | None = None, label: str = "auto", task: str = "auto") -> Dataset:
+    """A data set; the label's column, where it is given, makes it a CSV file, and so does a task that asks for another reading."""
+    column: str | int = int(label) if label.isdecimal() else label
+    data = load_data(path, labels) if label == "auto" else load_csv(path, label=column)
+    if task != "auto" and (data.classes is None) == (task == "classes"):
+        return load_csv(path, label=column, classes=task == "classes")
+    return data
 
 
-def split_validation(sample: Labelled, validation: str | None, label: str) -> tuple[Labelled, Labelled | None]:
+def model_task(model: Model) -> str:
+    """What the model's labels are."""
+    return "classes" if model.targets.classes else "numbers"
+
+
+def split_validation(sample: Labelled, validation: str | None, label: str, task: str) -> tuple[Labelled, Labelled | None]:
     """The part for training, and what is held out: a share or a number of the rows, or another file."""
     if validation is None:
         return sample, None
     if Path(validation).exists():
-        return sample, load_labelled(validation, None, label)
+        return sample, load_labelled(validation, None, label, task)
     count = one_number(validation, "--validation")
     rows = sample.data.X.shape[0]
     held = int(rows * count) if 0 < count < 1 else count

@@ -58,7 +58,7 @@ def confusion_picture(model: Any, options: dict[str, Any]) -> Any:
 
     if not model.targets.classes:
         stop_input("a confusion matrix needs a network that predicts classes, not numbers")
-    sample = required_data(options)
+    sample = required_data(model, options)
     Y = encode_targets(model.targets, sample.labels)
     return plot_confusion(confusion_matrix(predict_outputs(model, sample.table).T, Y.T), model.targets.classes)
 
@@ -68,20 +68,20 @@ def regions_picture(model: Any, options: dict[str, Any]) -> Any:
     from nnparity.plots import plot_regions
     from nnparity.preprocessing import encode_targets
 
-    sample = required_data(options)
+    sample = required_data(model, options)
     Y = encode_targets(model.targets, sample.labels)
     y = Y[:, 0].astype(int) if Y.shape[1] == 1 else Y.argmax(axis=1)
     return plot_regions(model, sample.data.X, y)
 
 
-def required_data(options: dict[str, Any]) -> Any:
+def required_data(model: Any, options: dict[str, Any]) -> Any:
     """What --data names."""
     from nnparity.checks import stop_input
-    from nnparity.commands.data import load_labelled
+    from nnparity.commands.data import load_labelled, model_task
 
     if options["data"] is None:
         stop_input("this picture needs observations: give --data")
-    return load_labelled(options["data"], options["labels"], options["label"])
+    return load_labelled(options["data"], options["labels"], options["label"], model_task(model))
 
 
 PICTURES = {"history": history_picture, "confusion": confusion_picture, "regions": regions_picture}

@@ -63,14 +63,16 @@ def command(data: str, **options: Any) -> int:
     """
     from dataclasses import replace
 
+    from nnparity.checks import check_word
     from nnparity.commands.data import load_labelled, split_validation
     from nnparity.estimator import show_progress
     from nnparity.model import describe_model, model_inputs, prepare_model, train_model
     from nnparity.model_file import load_model, save_model
-    from nnparity.preprocessing import saturation_warning
+    from nnparity.preprocessing import TASKS, saturation_warning
 
-    sample = load_labelled(data, options["labels"], options["label"])
-    sample, held = split_validation(sample, options["validation"], options["label"])
+    check_word(options["task"], TASKS, "--task")
+    sample = load_labelled(data, options["labels"], options["label"], options["task"])
+    sample, held = split_validation(sample, options["validation"], options["label"], options["task"])
     if options["resume"] is not None:
         model = load_model(options["resume"])
         model = replace(model, plan=replace(model.plan, epochs=options["epochs"]))
@@ -81,7 +83,7 @@ def command(data: str, **options: Any) -> int:
             l1=options["l1"], l2=options["l2"], init=options["init"], optimizer=options["optimizer"], eta=options["eta"],
             clip_norm=options["clip_norm"], epochs=options["epochs"], batch=options["batch"], schedule=options["schedule"],
             dropout=options["dropout"], patience=options["patience"], monitor=options["monitor"], scaling=options["scaling"],
-            task=options["task"], seed=options["seed"], arithmetic="exact" if options["exact"] else "fast",
+            task="numbers" if sample.data.classes is None else "classes", seed=options["seed"], arithmetic="exact" if options["exact"] else "fast",
         )  # fmt: skip
         sentence = saturation_warning(model.network, model.state.W, model.state.b, model_inputs(model, sample.table).T)
         if sentence is not None:

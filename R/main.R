@@ -1,0 +1,60 @@
+# The command line in R: Rscript R/nnparity.R COMMAND ..., or Rscript -e 'nnparity::main()' COMMAND ... when installed.
+#
+# Adding a command is one entry in `commands_known`: run(words), which returns the exit status, and its help.
+
+commands_known <- function() {
+  TRAINING_COMMANDS
+}
+
+MAIN_HELP <- "Usage: nnparity COMMAND [OPTIONS] ...
+
+  One network, written twice, in Python and in base R. These commands are those of both languages; parity and diagnose
+  are run by nnparity's Python.
+
+Commands:
+  train     Train a network on a data set and save it with its history.
+  predict   Predict with a saved network.
+  evaluate  Measure a saved network on a data set.
+  plot      Draw a history, a confusion matrix, decision regions.
+
+  COMMAND --help shows the options of a command."
+
+# Runs the command line and returns its exit status: 0, or 2 after a sentence on the error stream for bad input; 130 when
+# interrupted. words: the command and what follows it.
+main <- function(words = commandArgs(trailingOnly = TRUE)) {
+  if (length(words) == 0L || words[[1L]] %in% c("-h", "--help")) {
+    writeLines(MAIN_HELP)
+    return(invisible(0L))
+  }
+  if (words[[1L]] == "--version") {
+    writeLines(paste("nnparity", NNPARITY_VERSION))
+    return(invisible(0L))
+  }
+  status <- tryCatch(
+    {
+      name <- words[[1L]]
+      known <- commands_known()
+      if (!name %in% names(known)) {
+        near <- nearest_word(name, names(known))
+        stop_input(paste0("no such command: ", name, if (!is.null(near)) paste0("; did you mean ", near, "?")))
+      }
+      if (any(words[-1L] %in% c("-h", "--help"))) {
+        writeLines(known[[name]]$help)
+        0L
+      } else {
+        known[[name]]$run(words[-1L])
+      }
+    },
+    nnparity_input_error = function(error) {
+      message("nnparity: ", conditionMessage(error))
+      2L
+    },
+    interrupt = function(condition) {
+      message("nnparity: interrupted.")
+      130L
+    }
+  )
+  invisible(status)
+}
+
+NNPARITY_VERSION <- "0.1.0"
