@@ -1,8 +1,9 @@
-"""How far rounding alone can drive two correct evaluations of one step apart: a bound for every element of every quantity.
+"""How far rounding alone can drive two correct evaluations of a step apart: a bound for each element of each quantity.
 
-Each quantity is judged given the inputs it was computed from: its radius starts from the measured difference of those inputs in
-the two traces and grows by the rounding of its own formula (`rounding`), so nothing is carried from step to step.  Both
-evaluations lie within the radius of the exact result, hence at most two radii apart.  docs/rounding.md has the derivation.
+Each quantity is judged given the inputs it was computed from: its radius starts from the measured difference of those
+inputs in the two traces and grows by the rounding of its own formula (`rounding`), so nothing is carried from step to
+step.  Both evaluations lie within the radius of the exact result, hence at most two radii apart.  The derivation is in
+docs/rounding.md.
 """
 
 from __future__ import annotations
@@ -103,7 +104,10 @@ def leaky_relu_balls(z: Ball, network) -> tuple[Ball, Ball]:
 
 
 def elu_balls(z: Ball, network) -> tuple[Ball, Ball]:
-    """f = z where z > 0, else alpha (e^z - 1); f' = 1, else alpha e^z; 16 roundings of alpha admit e^z - 1 and a + alpha."""
+    """f = z where z > 0, else alpha (e^z - 1); f' = 1, else alpha e^z.
+
+    16 roundings of alpha admit the forms e^z - 1 and a + alpha.
+    """
     alpha = network.elu_alpha
     negative = np.minimum(z.value, 0.0)
     top = abs(alpha) * np.exp(np.minimum(z.value + z.radius, 0.0))
@@ -122,7 +126,10 @@ def softplus_balls(z: Ball, network) -> tuple[Ball, Ball]:
 
 
 def gelu_balls(z: Ball, network) -> tuple[Ball, Ball]:
-    """f = z sigma(u), f' = sigma(u) + z sigma'(u) u' with u = 2 sqrt(2/pi) (z + 0.044715 z^3), u' = 2 sqrt(2/pi) (1 + 3 * 0.044715 z^2)."""
+    """f = z sigma(u), f' = sigma(u) + z sigma'(u) u'.
+
+    u = 2 sqrt(2/pi) (z + 0.044715 z^3) and u' = 2 sqrt(2/pi) (1 + 3 * 0.044715 z^2).
+    """
     square = ball_square(z)
     u = ball_round(ball_scale(ball_add(z, ball_scale(ball_multiply(square, z), GELU_CUBIC)), GELU_SCALE), 4)
     rate = ball_scale(ball_add(ball_exact(1.0), ball_scale(square, 3.0 * GELU_CUBIC)), GELU_SCALE)
@@ -255,11 +262,12 @@ def sigmoid_binary_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
 def sigmoid_categorical_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
     """y ln(1 + e^-z) and -y sigma(-z)."""
     opposite = Ball(-z.value, z.radius)
-    return weigh_ball(y, ball_softplus(opposite)), ball_round(ball_scale(weigh_ball(y, ball_logistic(opposite)), -1.0), 4)
+    delta = ball_scale(weigh_ball(y, ball_logistic(opposite)), -1.0)
+    return weigh_ball(y, ball_softplus(opposite)), ball_round(delta, 4)
 
 
 def softplus_categorical_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
-    """-y ln a and -y sigma(z)/a with a = ln(1 + e^z): the derivative of ln a is at most 1, that of sigma/a at most 1/2."""
+    """-y ln a and -y sigma(z)/a with a = ln(1 + e^z); the derivative of ln a is at most 1, that of sigma/a 1/2."""
     softplus = softplus_size(z.value)
     tail = z.value < -37.0
     logarithm = select(tail, z.value, np.log(softplus))
@@ -278,7 +286,7 @@ def softmax_categorical_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
 
 
 def softmax_binary_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
-    """-y ln a - (1 - y) ln(1 - a) and n a_j - y_j - sum_k (1 - y_k) p_jk, p_jk the softmax over the units other than k."""
+    """-y ln a - (1 - y) ln(1 - a) and n a_j - y_j - sum_k (1 - y_k) p_jk, p_jk the softmax over the units but k."""
     n = z.value.shape[0]
     shifted = ball_shifted(z)
     reach = shifted.radius.max(axis=0)
@@ -300,7 +308,8 @@ def softmax_binary_balls(z: Ball, a: Ball, y: Ball) -> tuple[Ball, Ball]:
         part = ball_multiply(Ball(rest_y.value[k, :], rest_y.radius[k, :]), p)
         value, radius, size = value - part.value, radius + part.radius, size + np.abs(part.value)
     scale = 1.0 + np.abs(complement) + normalizer + np.abs(z.value).max(axis=0)
-    logarithm = ball_round(Ball(complement, np.broadcast_to(2.0 * reach, complement.shape)), n + 4 * LIBM_ROUNDINGS + 8, scale)
+    moved = Ball(complement, np.tile(2.0 * reach, (n, 1)))
+    logarithm = ball_round(moved, n + 4 * LIBM_ROUNDINGS + 8, scale)
     terms = ball_add(weigh_ball(y, ball_log_softmax(z)), weigh_ball(rest_y, logarithm))
     return terms, ball_round(Ball(value, radius), n + 4, size)
 
@@ -327,19 +336,21 @@ def widen_softmax(a: Ball) -> Ball:
 
 # Optimizers: the balls of the new parameter and of its memory.
 
+NewBalls = tuple[Ball, list[Ball]]
 
-def sgd_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+
+def sgd_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> NewBalls:
     """w - eta g."""
     return ball_subtract(p, ball_scale(g, eta)), []
 
 
-def momentum_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+def momentum_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> NewBalls:
     """v = mu v - eta g, w + v."""
     velocity = ball_subtract(ball_scale(memory[0], hyper["momentum"]), ball_scale(g, eta))
     return ball_add(p, velocity), [velocity]
 
 
-def nesterov_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+def nesterov_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> NewBalls:
     """v = mu v - eta g, w + mu v - eta g."""
     step = ball_scale(g, eta)
     velocity = ball_subtract(ball_scale(memory[0], hyper["momentum"]), step)
@@ -348,19 +359,19 @@ def nesterov_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is
     return ball_round(ball_add(p, ahead), 2, size), [velocity]
 
 
-def adagrad_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+def adagrad_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> NewBalls:
     """s = s + g^2, w - eta g / (sqrt(s) + epsilon)."""
     accumulator = ball_add(memory[0], ball_square(g))
     return scaled_step_ball(p, g, accumulator, eta, hyper["epsilon"]), [accumulator]
 
 
-def rmsprop_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+def rmsprop_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> NewBalls:
     """v = rho v + (1 - rho) g^2, w - eta g / (sqrt(v) + epsilon)."""
     v = moving_average_ball(memory[0], ball_square(g), hyper["rho"])
     return scaled_step_ball(p, g, v, eta, hyper["epsilon"]), [v]
 
 
-def adam_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+def adam_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> NewBalls:
     """m and v as moving averages of g and g^2, w - eta m_hat / (sqrt(v_hat) + epsilon)."""
     m = moving_average_ball(memory[0], g, hyper["beta1"])
     v = moving_average_ball(memory[1], ball_square(g), hyper["beta2"])
@@ -369,13 +380,13 @@ def adam_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_wei
     return scaled_step_ball(p, m_hat, v_hat, eta, hyper["epsilon"]), [m, v]
 
 
-def adamw_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> tuple[Ball, list[Ball]]:
+def adamw_balls(p: Ball, g: Ball, memory, eta: float, hyper, count: float, is_weight: bool) -> NewBalls:
     """w - eta lambda w for weights, then Adam's step."""
     decayed = ball_round(ball_subtract(p, ball_scale(p, eta * hyper["weight_decay"])), 2) if is_weight else p
     return adam_balls(decayed, g, memory, eta, hyper, count, is_weight)
 
 
-OPTIMIZER_BALLS: dict[str, Callable[..., tuple[Ball, list[Ball]]]] = {
+OPTIMIZER_BALLS: dict[str, Callable[..., NewBalls]] = {
     "sgd": sgd_balls,
     "momentum": momentum_balls,
     "nesterov": nesterov_balls,
@@ -557,7 +568,8 @@ def dW_radius(step: Step, l: int) -> Array:
 def db_radius(step: Step, l: int) -> Array:
     """db[l] = (1/m) sum_i delta[l]_i."""
     delta = computed_ball(step, f"delta{l}")
-    return (delta.radius + gamma_bound(step.samples + 4) * (np.abs(delta.value) + delta.radius)).sum(axis=1) / step.samples
+    rim = np.abs(delta.value) + delta.radius
+    return (delta.radius + gamma_bound(step.samples + 4) * rim).sum(axis=1) / step.samples
 
 
 def update_balls(step: Step, parameter: str) -> dict[str, Ball]:
@@ -633,8 +645,8 @@ def step_bounds(
     Returns
     -------
     dict
-        Quantity -> array of its shape. A quantity that is copied and not computed has the bound 0; where a bound cannot be
-        had (an input is missing, misshapen or not finite) it is NaN.
+        Quantity -> array of its shape. A quantity that is copied and not computed has the bound 0; where a bound
+        cannot be had (an input is missing, misshapen or not finite) it is NaN.
 
     Raises
     ------
@@ -659,8 +671,10 @@ def step_bounds(
 
 
 def inputs_of(trace, which: str, otherwise=None):
-    """What a trace's step was computed from: its own record, quantities of that name in it, or those of the other trace."""
+    """What a trace's step was computed from: its own record, or quantities of that name in it, or the other trace's."""
     inputs = getattr(trace, "inputs", None) or (trace if "Y" in trace else otherwise)
     if not inputs:
-        stop_input(f"rounding bounds need the weights, biases and targets that the {which} trace started from, and it has none")
+        stop_input(
+            f"rounding bounds need the weights, biases and targets that the {which} trace started from, and it has none"
+        )
     return inputs

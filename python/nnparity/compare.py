@@ -81,9 +81,7 @@ def compare_traces(
         unequal = [name for name in quantities if not same_values(a.get(name), b.get(name))]
         if unequal:
             bounds = step_bounds(network, optimizer, a, b, inputs_a, inputs_b, quantities=unequal)
-    return {
-        name: compare_quantity(name, a.get(name), b.get(name), bounds.get(name), arithmetic) for name in quantities
-    }
+    return {name: compare_quantity(name, a.get(name), b.get(name), bounds.get(name), arithmetic) for name in quantities}
 
 
 def first_difference(comparison) -> QuantityDifference | None:
@@ -160,7 +158,9 @@ def relative_difference(a, b, difference) -> np.ndarray:
     """|a − b| / max(|a|, |b|), element by element; 0 where nothing differs, Inf where the distance is infinite."""
     larger = np.maximum(np.abs(a), np.abs(b))
     relative = difference / np.maximum(larger, SMALLEST_SUBNORMAL)
-    return relative if np.isfinite(relative.sum()) else np.where(np.isfinite(difference), np.nan_to_num(relative), np.inf)
+    if np.isfinite(relative.sum()):
+        return relative
+    return np.where(np.isfinite(difference), np.nan_to_num(relative), np.inf)
 
 
 def largest_ulps(a, b, relative) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Balls: a value and a radius that no correct evaluation can leave, whatever its order of summation, its BLAS or its libm.
+"""Balls: a value and a radius that no correct evaluation leaves, whatever its order of summation, its BLAS or its libm.
 
-The model is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, sections 2.2, 3.1 and 3.3):
-fl(x op y) = (x op y)(1 + d), |d| <= u; a sum of n products in any order, with or without FMA, is off by at most gamma_n |x|'|y|;
-an elementary function by LIBM_ULPS ulps.  Underflow is added at the end (`bounds`).  docs/rounding.md derives every line.
+The model is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, sections 2.2, 3.1
+and 3.3): fl(x op y) = (x op y)(1 + d), |d| <= u; a sum of n products in any order, with or without FMA, is off by at
+most gamma_n |x|'|y|; an elementary function by LIBM_ULPS ulps.  Underflow is added at the end (`bounds`).
+docs/rounding.md derives every line.
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ class Measured(NamedTuple):
 
 
 def measure_pair(a: Array, b: Array) -> Measured:
-    """Measure two arrays of one shape; equal infinities are no distance apart, and have no size that could be rounded."""
+    """Measure two arrays of one shape; equal infinities are no distance apart, and no rounding changes them."""
     size = np.abs(a)
     moved = None if np.array_equal(a, b) else np.abs(a - b)
     if not np.isfinite(size.sum()) or (moved is not None and not np.isfinite(moved.sum())):
@@ -178,7 +179,7 @@ def measured_transpose(x: Measured) -> Measured:
 
 
 def ball_around(x: Measured) -> Ball:
-    """The ball as far as the second value and half an ulp: a value may be used before it is rounded to the double in the trace."""
+    """The ball as far as the second value and half an ulp: a value may be used before it is rounded for the trace."""
     if x.moved is None:
         return Ball(x.value, UNIT_ROUNDOFF * x.size)
     radius = x.size + x.moved
@@ -190,7 +191,7 @@ def ball_around(x: Measured) -> Ball:
 def product_radius(x: Measured, y: Measured, n: float) -> Array:
     """The radius of x y after n roundings in any order (Higham, equation 3.13): (gamma |x| + dx)(|y| + dy) + |x| dy.
 
-    Three more roundings are those of the factors, which may be used before they are rounded to the doubles in the trace.
+    Three more roundings are those of the factors, which may be used before they are rounded for the trace.
     """
     outer = gamma_bound(n + 3) * x.size
     rim = y.size
@@ -255,7 +256,7 @@ def ball_shifted(x: Ball) -> Ball:
 
 
 def ball_softmax(x: Ball) -> Ball:
-    """e^z_j / sum e^z_k in each column: with dz the largest change in the column, a_j moves by a factor of at most e^(dz_j + dz)."""
+    """e^z_j / sum e^z_k in each column: a_j moves by a factor of at most e^(dz_j + the largest dz)."""
     shifted = ball_shifted(x)
     E = np.exp(shifted.value)
     value = E / E.sum(axis=0)

@@ -1,4 +1,4 @@
-"""A trace keeps every quantity of a gradient step in order of computation, so that two networks can be held side by side."""
+"""A trace keeps every quantity of a gradient step in order of computation, so that two networks can be compared."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Trace(dict[str, Any]):
         the step. The rounding bounds are taken given these.
     """
 
-    def __init__(self, quantities: Mapping[str, Any] = (), inputs: Mapping[str, Any] | None = None) -> None:  # type: ignore[assignment]
-        super().__init__(quantities)
+    def __init__(self, quantities: Mapping[str, Any] | None = None, inputs: Mapping[str, Any] | None = None) -> None:
+        super().__init__(quantities or {})
         self.inputs: dict[str, Any] = dict(inputs or {})
 
 
@@ -135,8 +135,8 @@ def trace_table(traces) -> pandas.DataFrame:
 def write_trace(path, traces) -> None:
     """Write traces to a file that R, Python and any third language can read without loss.
 
-    The first line is ``# nnparity trace 1``, then CSV ``step,quantity,row,col,value``: 1-based, column by column, values
-    as ``%.17g`` with ``NaN``, ``Inf``, ``-Inf``, ``-0``. The file appears whole or not at all.
+    The first line is ``# nnparity trace 1``, then CSV ``step,quantity,row,col,value``: 1-based, column by column,
+    values as ``%.17g`` with ``NaN``, ``Inf``, ``-Inf``, ``-0``. The file appears whole or not at all.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def traces_of_lines(path, lines) -> list[Trace]:
         values.append(float(match[5]))
     traces: list[Trace] = []
     ends = [first for _, _, first in blocks[1:]] + [len(lines)]
-    for (step, quantity, first), end in zip(blocks, ends):
+    for (step, quantity, first), end in zip(blocks, ends, strict=True):
         if step == len(traces) + 1:
             traces.append(Trace())
         elif step != len(traces) or step == 0:
@@ -221,7 +221,7 @@ def traces_of_lines(path, lines) -> list[Trace]:
 def shape_of_block(path, quantity, rows, cols, first) -> tuple[int, int]:
     """Rows and columns of a quantity whose elements must stand column by column, without a gap."""
     height = next((i for i, col in enumerate(cols) if col != 1), len(cols)) or 1
-    for i, (row, col) in enumerate(zip(rows, cols)):
+    for i, (row, col) in enumerate(zip(rows, cols, strict=True)):
         if (row, col) != (i % height + 1, i // height + 1):
             place = f"row {i % height + 1}, column {i // height + 1} of {quantity}"
             damaged(path, first + i, f"expected {place}, found row {row}, column {col}")
@@ -256,9 +256,9 @@ def as_quantity(quantity, matrix) -> Any:
 
 
 def format_number(x) -> str:
-    """A double as ``%.17g`` with ``NaN``, ``Inf``, ``-Inf``, ``-0``: the text that every language reads back unchanged."""
+    """A double as ``%.17g`` with ``NaN``, ``Inf``, ``-Inf``, ``-0``: text that every language reads back unchanged."""
     if math.isfinite(x):
-        return "%.17g" % x
+        return f"{x:.17g}"
     return "NaN" if math.isnan(x) else "Inf" if x > 0 else "-Inf"
 
 

@@ -1,7 +1,7 @@
-"""Changes to the sources of the reference: faults that parity must reject, rewrites that it must let pass, and faults that are none.
+"""Changes to the sources of the reference: faults that parity must reject, rewrites that must pass, faults that are none.
 
-Each is one text in place of another, made in memory, one at a time.  Faults are named after the catalogue of mistakes, with a word on
-where; `first` is the quantity that must be named as the first wrong one.
+Each is one text in place of another, made in memory, one at a time.  Faults are named after the catalogue of mistakes,
+with a word on where; `first` is the quantity that must be named as the first wrong one.
 """
 
 from evaluate import Change

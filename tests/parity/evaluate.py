@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,17 @@ from nnparity.arithmetic import Arithmetic, get_arithmetic  # noqa: E402
 from nnparity.trace import Trace  # noqa: E402
 
 PACKAGE = ROOT / "python" / "nnparity"
-REFERENCE = ["checks", "arithmetic", "random", "activations", "losses", "initializers", "optimizers", "network", "trace"]
+REFERENCE = [
+    "checks",
+    "arithmetic",
+    "random",
+    "activations",
+    "losses",
+    "initializers",
+    "optimizers",
+    "network",
+    "trace",
+]
 
 
 @dataclass
@@ -74,7 +85,7 @@ Result = list[Trace] | str
 
 
 def golden_cases() -> list[Case]:
-    """The golden networks: every word of every registry, all constants, penalties, clipping, square and saturated layers."""
+    """The golden networks: every word of every registry, penalties, clipping, square and saturated layers."""
     cases = []
     for name in golden.NAMES:
         case = golden.read_golden(golden.FOLDER / f"{name}.csv")
@@ -90,7 +101,17 @@ def golden_cases() -> list[Case]:
             optimizer["clip_norm"] = case.optimizer.clip_norm
         W, b = [start[f"W{l}"] for l in layers], [start[f"b{l}"] for l in layers]
         cases.append(
-            Case(network, optimizer, W, b, case.traces[0]["A0"], start["Y"], len(case.traces), case.header["init"], int(case.header["seed"]))
+            Case(
+                network,
+                optimizer,
+                W,
+                b,
+                case.traces[0]["A0"],
+                start["Y"],
+                len(case.traces),
+                case.header["init"],
+                int(case.header["seed"]),
+            )
         )
     return cases
 
@@ -129,7 +150,7 @@ def random_cases(count: int, seed: int = 1) -> list[Case]:
         optimizer = {"name": str(rng.choice(list(OPTIMIZERS))), "eta": float(rng.choice([0.01, 0.1]))}
         if rng.random() < 0.2:
             optimizer["clip_norm"] = 0.5
-        W = [rng.normal(size=(b, a)) * scale / np.sqrt(a) for a, b in zip(sizes, sizes[1:], strict=False)]
+        W = [rng.normal(size=(b, a)) * scale / np.sqrt(a) for a, b in pairwise(sizes)]
         b = [rng.normal(size=n) for n in sizes[1:]]
         for layer in network["no_bias"]:
             b[layer - 1] = np.zeros(sizes[layer])
@@ -167,7 +188,9 @@ def summing(name: str, total: Callable[[np.ndarray], np.ndarray], kind: type = n
         row_sums=lambda A: back(total(cast(A).T)),
         col_sums=lambda A: back(total(cast(A))),
         total=lambda x: float(back(total(cast(np.ravel(x))))),
-        **({} if kind is np.float64 else {f: (lambda g: lambda x: back(g(cast(x))))(getattr(np, f)) for f in FUNCTIONS}),
+        **(
+            {} if kind is np.float64 else {f: (lambda g: lambda x: back(g(cast(x))))(getattr(np, f)) for f in FUNCTIONS}
+        ),
     )
 
 
@@ -339,7 +362,11 @@ def as_r(value: Any) -> str:
 
 
 def run_r(
-    cases: Sequence[Case], folder: Path, arithmetic: str = "fast", changes: Sequence[Change] = (), blas: str | None = None
+    cases: Sequence[Case],
+    folder: Path,
+    arithmetic: str = "fast",
+    changes: Sequence[Change] = (),
+    blas: str | None = None,
 ) -> list[list[Result]]:
     """Trace every case in R: with the sources as they are, then with each change.
 
@@ -359,7 +386,14 @@ def run_r(
         writer = csv.writer(file)
         writer.writerow(["file", "old", "new"])
         writer.writerows([change.file, change.old, change.new] for change in changes)
-    command = ["Rscript", "--vanilla", str(Path(__file__).with_name("trace_worker.R")), str(ROOT), str(folder), arithmetic]
+    command = [
+        "Rscript",
+        "--vanilla",
+        str(Path(__file__).with_name("trace_worker.R")),
+        str(ROOT),
+        str(folder),
+        arithmetic,
+    ]
     environment = dict(os.environ, **({"LD_LIBRARY_PATH": blas} if blas else {}))
     subprocess.run(command, check=True, env=environment)
     return read_results(folder, cases, 1 + len(changes))

@@ -1,4 +1,4 @@
-"""Judge evaluations of the same networks against each other: the largest honest ratio, and what the parity test makes of a change."""
+"""Judge evaluations of the same networks against each other: honest ratios, and what parity makes of a change."""
 
 from __future__ import annotations
 

@@ -93,12 +93,12 @@ def prove_truth(options: argparse.Namespace) -> bool:
 
 
 def tell_truth(name: str, goldens: list[golden.Golden], results: list[evaluate.Result]) -> bool:
-    """Errors of one twin: in ulps of each value, in ulps of the largest value of its quantity, and against the bound."""
+    """Errors of one twin: in ulps of each value, in ulps of the largest value of its quantity, beside the bound."""
     own, whole, ratio, worst = [], [], 0.0, ""
     for case, traces in zip(goldens, results, strict=True):
         for truth, ours in zip(case.traces, traces[1:], strict=True):
             comparison = compare_traces(ours, truth, case.network, case.optimizer)
-            for quantity, difference in comparison.items():
+            for quantity in comparison:
                 a, b = np.ravel(ours[quantity]), np.ravel(truth[quantity])
                 own.append(ulp_distance(a, b))
                 largest = np.full(a.shape, np.abs(b).max())
@@ -128,15 +128,19 @@ def prove_faults(options: argparse.Namespace) -> bool:
     holds = say(killed == len(faults), f"mutation score {killed} of {len(faults)} faults rejected")
     holds &= say(named == len(faults), f"{named} of {len(faults)} with the first wrong quantity named")
     least = min(faults, key=lambda v: v.ratio)
-    holds &= say(least.ratio > 1e6, f"smallest ratio of a fault {least.ratio:.2g} ({least.change.language}: {least.change.name})")
+    holds &= say(
+        least.ratio > 1e6, f"smallest ratio of a fault {least.ratio:.2g} ({least.change.language}: {least.change.name})"
+    )
     passed = sum(not v.rejected for v in rewrites)
     largest = max(v.largest for v in rewrites)
-    holds &= say(passed == len(rewrites), f"{passed} of {len(rewrites)} healthy rewrites pass, largest ratio {largest:.3f}")
+    holds &= say(
+        passed == len(rewrites), f"{passed} of {len(rewrites)} healthy rewrites pass, largest ratio {largest:.3f}"
+    )
     alike = sum(not by_change[change].rejected for change in equivalent)
     holds &= say(alike == len(equivalent), f"{alike} of {len(equivalent)} equivalent faults pass, as their proofs say")
     for verdict in faults:
         if not verdict.well_named:
-            print(f"      {verdict.change.language} {verdict.change.name}: {sorted(set(verdict.named))} {verdict.stopped[:1]}")
+            print(f"      {verdict.change.language} {verdict.change.name}: {set(verdict.named)} {verdict.stopped[:1]}")
     return holds
 
 

@@ -3,6 +3,8 @@
 The long sweeps, in other orders and against R, are in tests/parity/test_power.py.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ from nnparity.trace import Trace, trace_step
 
 def draw(sizes, samples=5, seed=1, scale=1.0):
     rng = np.random.default_rng(seed)
-    W = [scale * rng.normal(size=(b, a)) for a, b in zip(sizes, sizes[1:], strict=False)]
+    W = [scale * rng.normal(size=(b, a)) for a, b in pairwise(sizes)]
     b = [rng.normal(size=n) for n in sizes[1:]]
     return W, b, rng.normal(size=(sizes[0], samples)), rng.random((sizes[-1], samples))
 
@@ -93,7 +95,9 @@ def test_operations_whose_radius_has_no_limit():
     assert ball_sqrt(wide).radius[0] == pytest.approx(1.0)  # from 0 to the square root of 3
 
 
-@pytest.mark.parametrize("quantity", ["Z1", "A1", "Z2", "A2", "loss", "delta2", "dW2", "db2", "delta1", "dW1", "db1", "W1_new"])
+@pytest.mark.parametrize(
+    "quantity", ["Z1", "A1", "Z2", "A2", "loss", "delta2", "dW2", "db2", "delta1", "dW1", "db1", "W1_new"]
+)
 def test_a_wrong_digit_is_found_and_named(quantity):
     network = define_network([6, 5, 4], "tanh")
     optimizer, ours, theirs = two_traces(network)
@@ -103,10 +107,12 @@ def test_a_wrong_digit_is_found_and_named(quantity):
 
 def test_overflow_in_the_same_place_agrees_and_nothing_else_does():
     network = define_network([2, 2], output_activation="linear")
-    W, b, _, Y = draw([2, 2], 1)
+    _, b, _, Y = draw([2, 2], 1)
     X = np.full((2, 1), 1e308)
     state = {}
-    trace = trace_step(network, define_optimizer(), [np.array([[10.0, 0.0], [1.0, 1e-300]])], b, X, Y, state, get_arithmetic("fast"))
+    trace = trace_step(
+        network, define_optimizer(), [np.array([[10.0, 0.0], [1.0, 1e-300]])], b, X, Y, state, get_arithmetic("fast")
+    )
     assert np.isinf(trace["Z1"][0, 0])
     assert first_difference(compare_traces(trace, Trace(trace, trace.inputs), network, define_optimizer())) is None
     other = Trace(trace | {"Z1": np.array([[1e308], trace["Z1"][1]])}, trace.inputs)
@@ -129,7 +135,9 @@ def test_bounds_need_to_know_the_start():
     with pytest.raises(InputError, match="that the first trace started from, and it has none"):
         step_bounds(network, optimizer, dict(ours), dict(theirs))
     given = step_bounds(network, optimizer, dict(ours), dict(theirs), ours.inputs, theirs.inputs)
-    assert all(np.array_equal(given[name], bound) for name, bound in step_bounds(network, optimizer, ours, theirs).items())
+    assert all(
+        np.array_equal(given[name], bound) for name, bound in step_bounds(network, optimizer, ours, theirs).items()
+    )
 
 
 def test_gamma():

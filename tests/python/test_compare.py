@@ -87,19 +87,35 @@ def test_an_infinite_bound_bounds_nothing():
 
 @pytest.mark.parametrize(
     ("a", "b", "ulps"),
-    [(1.0, 1.0 + 2.0**-52, 1), (1.0, 1.0 - 2.0**-53, 0.5), (5e-324, 0.0, 1), (-5e-324, 5e-324, 2), (1e300, 1e300, 0),
-     (1.7976931348623157e308, 1.7976931348623155e308, 1), (1.0, math.inf, math.inf), (2.0**-1022, 2.0**-1022 - 2.0**-1074, 1)],
-)  # fmt: skip
+    [
+        (1.0, 1.0 + 2.0**-52, 1),
+        (1.0, 1.0 - 2.0**-53, 0.5),
+        (5e-324, 0.0, 1),
+        (-5e-324, 5e-324, 2),
+        (1e300, 1e300, 0),
+        (1.7976931348623157e308, 1.7976931348623155e308, 1),
+        (1.0, math.inf, math.inf),
+        (2.0**-1022, 2.0**-1022 - 2.0**-1074, 1),
+    ],
+)
 def test_ulps(a, b, ulps):
     assert ulp_distance(np.array([a]), np.array([b]))[0] == ulps
 
 
 @pytest.mark.parametrize(
     ("quantity", "index", "place"),
-    [("W2_new", (2, 0), "W_new[1][2, 0]"), ("A0", (2, 0), "A[0][2, 0]"), ("A2", (0, 1), "A[2][0, 1]"), ("Z1", (0, 1), "Z[0][0, 1]"),
-     ("b1_new", (3,), "b_new[0][3]"), ("delta12", (0, 1), "delta[11][0, 1]"), ("W1_velocity", (0, 1), "W_velocity[0][0, 1]"),
-     ("loss", (), "loss"), ("step_count", (), "step_count")],
-)  # fmt: skip
+    [
+        ("W2_new", (2, 0), "W_new[1][2, 0]"),
+        ("A0", (2, 0), "A[0][2, 0]"),
+        ("A2", (0, 1), "A[2][0, 1]"),
+        ("Z1", (0, 1), "Z[0][0, 1]"),
+        ("b1_new", (3,), "b_new[0][3]"),
+        ("delta12", (0, 1), "delta[11][0, 1]"),
+        ("W1_velocity", (0, 1), "W_velocity[0][0, 1]"),
+        ("loss", (), "loss"),
+        ("step_count", (), "step_count"),
+    ],
+)
 def test_places(quantity, index, place):
     assert element_place(quantity, index) == place
 

@@ -20,7 +20,7 @@ from nnparity.rounding import UNIT_ROUNDOFF
 
 CASES = {name: golden.read_golden(golden.FOLDER / f"{name}.csv") for name in golden.NAMES}
 
-# qnorm is Wichura's AS 241, whose published accuracy is about 1 part in 10^16; the argument and the scaling are rounded, too.
+# qnorm is Wichura's AS 241, accurate to about 1 part in 10^16 as published; argument and scaling are rounded, too.
 QNORM_ROUNDINGS = 16
 # A uniform draw is -limit + 2 limit u: four roundings of the limit, which the largest weight is near.
 UNIFORM_ROUNDINGS = 8
@@ -65,17 +65,31 @@ def test_by_hand():
     """The arithmetic stands at the top of fixtures/golden/make.py."""
     trace = CASES["by_hand"].traces[0]
     hand = {
-        "Z1": [[-1, -3], [1.5, 2]], "A1": [[0, 0], [1.5, 2]], "Z2": [[-0.5, -1]], "A2": [[-0.5, -1]], "loss": 2.3125,
-        "delta2": [[-0.5, -3]], "dW2": [[0, -3.375]], "db2": [-1.75], "delta1": [[0, 0], [0.5, 3]], "dW1": [[0, 0], [0.25, 5]],
-        "db1": [0, 1.75], "W1_new": [[1, -1], [0.375, -1.5]], "b1_new": [0, -1.875], "W2_new": [[2, 0.6875]], "b2_new": [1.875],
-    }  # fmt: skip
+        "Z1": [[-1, -3], [1.5, 2]],
+        "A1": [[0, 0], [1.5, 2]],
+        "Z2": [[-0.5, -1]],
+        "A2": [[-0.5, -1]],
+        "loss": 2.3125,
+        "delta2": [[-0.5, -3]],
+        "dW2": [[0, -3.375]],
+        "db2": [-1.75],
+        "delta1": [[0, 0], [0.5, 3]],
+        "dW1": [[0, 0], [0.25, 5]],
+        "db1": [0, 1.75],
+        "W1_new": [[1, -1], [0.375, -1.5]],
+        "b1_new": [0, -1.875],
+        "W2_new": [[2, 0.6875]],
+        "b2_new": [1.875],
+    }
     ours = golden.follow(CASES["by_hand"], "exact")[0]
     for quantity, value in hand.items():
         assert np.array_equal(trace[quantity], value), quantity
         assert np.array_equal(ours[quantity], value), quantity
 
 
-@pytest.mark.parametrize("quantity", ["Z1", "A1", "Z2", "A2", "loss", "delta2", "dW2", "db2", "delta1", "dW1", "db1", "W1_new"])
+@pytest.mark.parametrize(
+    "quantity", ["Z1", "A1", "Z2", "A2", "loss", "delta2", "dW2", "db2", "delta1", "dW1", "db1", "W1_new"]
+)
 def test_a_wrong_digit_is_found(quantity):
     case = CASES["hidden_tanh"]
     ours = golden.follow(case, "fast")[0]

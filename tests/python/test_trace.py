@@ -34,10 +34,32 @@ def write_lines(path, *lines):
 
 def test_quantities_come_in_order_of_computation():
     assert list(one_step()) == [
-        "A0", "Z1", "A1", "Z2", "A2", "loss", "delta2", "dW2", "db2", "delta1", "dW1", "db1",
-        "W1_new", "b1_new", "W2_new", "b2_new",
-        "step_count", "W1_m", "W1_v", "b1_m", "b1_v", "W2_m", "W2_v", "b2_m", "b2_v",
-    ]  # fmt: skip
+        "A0",
+        "Z1",
+        "A1",
+        "Z2",
+        "A2",
+        "loss",
+        "delta2",
+        "dW2",
+        "db2",
+        "delta1",
+        "dW1",
+        "db1",
+        "W1_new",
+        "b1_new",
+        "W2_new",
+        "b2_new",
+        "step_count",
+        "W1_m",
+        "W1_v",
+        "b1_m",
+        "b1_v",
+        "W2_m",
+        "W2_v",
+        "b2_m",
+        "b2_v",
+    ]
 
 
 def test_a_trace_knows_what_it_started_from():
@@ -55,7 +77,9 @@ def test_table_goes_column_by_column():
 
 def test_a_file_loses_nothing(tmp_path):
     trace = one_step()
-    trace["A0"] = np.array([[math.nan, math.inf, -math.inf], [-0.0, 5e-324, 1.7976931348623157e308], [0.1, 1 / 3, -2e-310]])
+    trace["A0"] = np.array(
+        [[math.nan, math.inf, -math.inf], [-0.0, 5e-324, 1.7976931348623157e308], [0.1, 1 / 3, -2e-310]]
+    )
     write_trace(tmp_path / "trace.csv", [trace, one_step()])
     read = read_trace(tmp_path / "trace.csv")
     assert len(read) == 2
@@ -65,16 +89,32 @@ def test_a_file_loses_nothing(tmp_path):
 
 
 def test_the_form_of_the_file(tmp_path):
-    write_trace(tmp_path / "trace.csv", Trace({"Z1": np.array([[0.1, -0.0], [math.nan, -math.inf]]), "b1_new": np.array([1e-5])}))
+    write_trace(
+        tmp_path / "trace.csv",
+        Trace({"Z1": np.array([[0.1, -0.0], [math.nan, -math.inf]]), "b1_new": np.array([1e-5])}),
+    )
     assert (tmp_path / "trace.csv").read_bytes().decode().split("\n") == [
-        "# nnparity trace 1", "step,quantity,row,col,value", "1,Z1,1,1,0.10000000000000001", "1,Z1,2,1,NaN", "1,Z1,1,2,-0",
-        "1,Z1,2,2,-Inf", "1,b1_new,1,1,1.0000000000000001e-05", "",
-    ]  # fmt: skip
+        "# nnparity trace 1",
+        "step,quantity,row,col,value",
+        "1,Z1,1,1,0.10000000000000001",
+        "1,Z1,2,1,NaN",
+        "1,Z1,1,2,-0",
+        "1,Z1,2,2,-Inf",
+        "1,b1_new,1,1,1.0000000000000001e-05",
+        "",
+    ]
 
 
 def test_numbers():
     values = [math.nan, math.inf, -math.inf, -0.0, 0.1, 1e300]
-    assert [format_number(x) for x in values] == ["NaN", "Inf", "-Inf", "-0", "0.10000000000000001", "1.0000000000000001e+300"]
+    assert [format_number(x) for x in values] == [
+        "NaN",
+        "Inf",
+        "-Inf",
+        "-0",
+        "0.10000000000000001",
+        "1.0000000000000001e+300",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +140,10 @@ def test_damage_is_named_with_its_line(tmp_path, lines, sentence):
         (b"", "line 1 must be '# nnparity trace 1', not ''"),
         (b"step,quantity\n", "line 1 must be '# nnparity trace 1', not 'step,quantity'"),
         (b"# nnparity trace 1\n", "line 2: expected 'step,quantity,row,col,value', found ''"),
-        (b"# nnparity trace 1\nstep,quantity,row,col,value\n1,Z1,1,1,0.", "line 3: the file is truncated, this line has no end"),
+        (
+            b"# nnparity trace 1\nstep,quantity,row,col,value\n1,Z1,1,1,0.",
+            "line 3: the file is truncated, this line has no end",
+        ),
         (b"\xff\xfe\x00", "it is not text"),
     ],
 )
@@ -112,7 +155,7 @@ def test_another_format_is_named(tmp_path, content, sentence):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match="must be readable, but .*nothing.csv' is not: No such file or directory"):
+    with pytest.raises(InputError, match=r"must be readable, but .*nothing[.]csv' is not: No such file or directory"):
         read_trace(tmp_path / "nothing.csv")
 
 
