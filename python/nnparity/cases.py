@@ -12,7 +12,8 @@ from nnparity.initializers import INITIALIZERS
 from nnparity.losses import LOSSES
 from nnparity.network import define_network
 from nnparity.optimizers import OPTIMIZERS, define_optimizer
-from nnparity.parity import ParityResult, Start, draw_data, run_parity
+from nnparity.parity import ParityResult, run_parity
+from nnparity.sides import Start, draw_data
 
 DEPTHS = (0, 1, 2, 4)
 SAMPLES = 7
@@ -79,7 +80,7 @@ def run_cases(
     """
     total = CasesResult()
     for number, case in enumerate(cases, start=1):
-        X, Y = draw_data(case.network, SAMPLES, case.seed)
+        X, Y = draw_data(case, SAMPLES)
         result = run_parity(case, X, Y, batch=SAMPLES, steps=STEPS, bridge=bridge)
         total.networks += 1
         total.values += result.values

@@ -11,12 +11,12 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nnparity.arithmetic import Array, get_arithmetic
-from nnparity.bridge import Answer, Bridge, open_bridge
+from nnparity.bridge import Bridge, open_bridge
 from nnparity.checks import InputError, check_count, check_finite, check_matrix, stop_input
 from nnparity.compare import (
     QuantityDifference,
@@ -26,156 +26,16 @@ from nnparity.compare import (
     first_difference,
     unmeasurable,
 )
-from nnparity.initializers import initialize_parameters
 from nnparity.metrics import accuracy
-from nnparity.network import NetworkDefinition, check_parameters, forward
-from nnparity.optimizers import Optimizer, define_optimizer, initial_state
-from nnparity.random import r_rnorm, r_runif, r_sample_int, r_set_seed
-from nnparity.trace import SCALARS, Trace, name_inputs, trace_step
-from nnparity.training import take_columns
+from nnparity.network import NetworkDefinition
+from nnparity.optimizers import Optimizer, define_optimizer
+from nnparity.sides import PythonSide, RSide, Side, Start
+from nnparity.trace import Trace
 
 if TYPE_CHECKING:
     import pandas
 
 LANGUAGES = ("Python", "R")
-
-
-# --- the two sides: the same verbs ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a run depends on: the network and how it is trained.
-
-    Attributes
-    ----------
-    network, optimizer : from `define_network` and `define_optimizer`.
-    init : a word of INITIALIZERS.
-    seed : of R's stream; the weights are drawn from it first, then the shuffles.
-    arithmetic : "fast" or "exact".
-    W, b : parameters to start from instead of drawing them, or None.
-    """
-
-    network: NetworkDefinition
-    optimizer: Optimizer
-    init: str = "normal"
-    seed: int = 1
-    arithmetic: str = "fast"
-    W: Sequence[Array] | None = None
-    b: Sequence[Array] | None = None
-
-
-class Side(Protocol):
-    """One language's part in the run."""
-
-    def begin(self, start: Start) -> Mapping[str, Any]:
-        """Take up the network; its parameters and optimizer state by name, `W1`, `b1`, …."""
-
-    def data(self, X: Array, Y: Array) -> None:
-        """Take over the data, one column per sample."""
-
-    def shuffle(self) -> Array:
-        """Draw the order of an epoch: whole numbers from 1."""
-
-    def step(self, first: int, last: int) -> Trace:
-        """Take one step on the samples first … last (from 1) of the epoch's order."""
-
-    def outputs(self, X: Array) -> Array:
-        """A_L of the network as it stands."""
-
-
-class PythonSide:
-    """The Python twin."""
-
-    def begin(self, start: Start) -> Mapping[str, Any]:
-        self.start = start
-        self.stream = r_set_seed(start.seed)
-        if start.W is None or start.b is None:
-            self.W, self.b = initialize_parameters(start.network, start.init, self.stream)
-        else:
-            self.W, self.b = check_parameters(start.network, start.W, start.b)
-        self.state = initial_state(start.optimizer, self.W, self.b)
-        self.arithmetic = get_arithmetic(start.arithmetic)
-        return {name: value for name, value in name_inputs(self.W, self.b, None, self.state).items() if name != "Y"}
-
-    def data(self, X: Array, Y: Array) -> None:
-        self.X, self.Y = X, Y
-        self.order = np.arange(1, X.shape[1] + 1)
-
-    def shuffle(self) -> Array:
-        self.order = r_sample_int(self.stream, self.X.shape[1])
-        return self.order.astype(float)
-
-    def step(self, first: int, last: int) -> Trace:
-        batch = self.order[first - 1 : last] - 1
-        X, Y = take_columns(self.X, batch), take_columns(self.Y, batch)
-        start = self.start
-        trace = trace_step(start.network, start.optimizer, self.W, self.b, X, Y, self.state, self.arithmetic)
-        layers = range(1, len(self.W) + 1)
-        self.W = [trace[f"W{l}_new"] for l in layers]
-        self.b = [trace[f"b{l}_new"] for l in layers]
-        self.state = {name: trace[name] for name in self.state}
-        return trace
-
-    def outputs(self, X: Array) -> Array:
-        return forward(self.start.network, self.W, self.b, X, self.arithmetic)[1][-1]
-
-
-class RSide:
-    """The R twin, at the other end of a bridge."""
-
-    def __init__(self, bridge: Bridge) -> None:
-        self.bridge = bridge
-
-    def begin(self, start: Start) -> Mapping[str, Any]:
-        network = {name: value for name, value in asdict(start.network).items() if name != "activations"}
-        # R's define_network takes hidden and output activations apart; the words may be many, one or none.
-        hidden, output = start.network.activations[:-1], start.network.activations[-1]
-        network |= {"activation": hidden or ("sigmoid",), "output_activation": output}
-        optimizer = {"name": start.optimizer.name, "eta": start.optimizer.eta, **start.optimizer.hyper}
-        if start.optimizer.clip_norm is not None:
-            optimizer["clip_norm"] = start.optimizer.clip_norm
-        given = start.W is not None and start.b is not None
-        parameters = {"W": _unnamed(start.W), "b": _unnamed(start.b)} if given else None
-        self.parameters = self._named(self.bridge.ask(
-            "begin", network=network, optimizer=optimizer, init=start.init, seed=start.seed,
-            arithmetic=start.arithmetic, parameters=parameters,
-        ))  # fmt: skip
-        return self.parameters
-
-    def data(self, X: Array, Y: Array) -> None:
-        self.Y = Y
-        self.order = np.arange(1, X.shape[1] + 1)
-        self.bridge.ask("data", X=X, Y=Y)
-
-    def shuffle(self) -> Array:
-        order = self.bridge.ask("shuffle")["order"].copy()
-        self.order = order.astype(np.int64)
-        return order
-
-    def step(self, first: int, last: int) -> Trace:
-        answer = self.bridge.ask("step", first=first, last=last)
-        trace = Trace(self._named(answer), inputs=dict(self.parameters))
-        trace.inputs["Y"] = take_columns(self.Y, self.order[first - 1 : last] - 1)
-        trace.owner = answer.owner  # type: ignore[attr-defined]  # R's memory stays while the trace does
-        self.parameters = {name: trace.get(f"{name}_new", trace.get(name)) for name in self.parameters}
-        self._owner = answer.owner
-        return trace
-
-    def outputs(self, X: Array) -> Array:
-        return self.bridge.ask("outputs", X=X)["A"].copy()
-
-    def _named(self, answer: Answer) -> dict[str, Any]:
-        # A number is a vector of one in R; its name tells that it is a number.
-        self._owner = answer.owner
-        return {
-            name: float(value[0]) if name in SCALARS and value.shape == (1,) else value
-            for name, value in answer.items()
-        }
-
-
-def _unnamed(arrays: Sequence[Array] | None) -> list[Array]:
-    return [np.asarray(array) for array in arrays or ()]
 
 
 # --- the result -------------------------------------------------------------------------------------------------------
@@ -221,6 +81,7 @@ class ParityDifference:
     value_python, value_r : its values; `hex_python`, `hex_r` the same in hexadecimal.
     ulp, ratio : how far apart, and |difference| / rounding bound.
     problem : what cannot be measured as a distance, or "".
+    names : what the two values come from.
     """
 
     epoch: int
@@ -236,6 +97,7 @@ class ParityDifference:
     ulp: float
     ratio: float
     problem: str
+    names: tuple[str, str] = LANGUAGES
 
     def __str__(self) -> str:
         where = f"step {self.step} (epoch {self.epoch})" if self.step else "the start"
@@ -244,8 +106,8 @@ class ParityDifference:
         ratio = "" if math.isnan(self.ratio) else f", {self.ratio:.3g} times what rounding can cause"
         return (
             f"{self.quantity} differs at {where}: "
-            f"{self.place_python} = {self.value_python!r} ({self.hex_python}) in Python, "
-            f"{self.place_r} = {self.value_r!r} ({self.hex_r}) in R{ratio}"
+            f"{self.place_python} = {self.value_python!r} ({self.hex_python}) in {self.names[0]}, "
+            f"{self.place_r} = {self.value_r!r} ({self.hex_r}) in {self.names[1]}{ratio}"
         )
 
 
@@ -264,6 +126,7 @@ class ParityResult:
     growth : at steps 1, 2, 5, 10, …: (step, largest difference of a parameter relative to the largest of its array).
     accuracy : language → share of right classes on the test data; empty where outputs are no classes.
     seconds : "Python", "R" and "comparison" → time spent there.
+    names : what was compared with what.
     """
 
     start: Start
@@ -278,6 +141,7 @@ class ParityResult:
     growth: list[tuple[int, float]] = field(default_factory=list)
     accuracy: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*LANGUAGES, "comparison"), 0.0))
+    names: tuple[str, str] = LANGUAGES
 
     @property
     def agrees(self) -> bool:
@@ -393,7 +257,7 @@ def _lockstep(
     # What is drawn must be the same bits in any arithmetic.
     begun = [_timed(result, language, side.begin, result.start) for language, side in both(sides)]
     drawn = {name: compare_quantity(name, begun[0][name], begun[1].get(name), None, "exact") for name in begun[0]}
-    if not _agree(result, 0, drawn, *begun):
+    if not take_comparison(result, 0, drawn, *begun):
         return
     for side in sides:
         side.data(X, Y)
@@ -404,7 +268,7 @@ def _lockstep(
         if k == 0 and shuffle:
             orders = [{"order": _timed(result, language, side.shuffle)} for language, side in both(sides)]
             order = compare_quantity("order", orders[0]["order"], orders[1]["order"], None, "exact")
-            if not _agree(result, step, {"order": order}, *orders):
+            if not take_comparison(result, step, {"order": order}, *orders):
                 return
         first, last = k * batch + 1, min((k + 1) * batch, n)
         taken = [_timed(result, language, _outcome, side, first, last) for language, side in both(sides)]
@@ -450,7 +314,7 @@ def _compare_step(result: ParityResult, step: int, ours: Trace | str, theirs: Tr
     comparison = compare_traces(ours, theirs, start.network, start.optimizer, start.arithmetic)
     if step in GROWTH_STEPS or step % 1000 == 0:
         result.growth.append((step, parameter_distance(ours, theirs)))
-    return _agree(result, step, comparison, ours, theirs)
+    return take_comparison(result, step, comparison, ours, theirs)
 
 
 GROWTH_STEPS = {base * 10**power for base in (1, 2, 5) for power in range(6)}
@@ -467,7 +331,7 @@ def parameter_distance(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> fl
     return worst
 
 
-def _agree(
+def take_comparison(
     result: ParityResult, step: int, comparison: Mapping[str, QuantityDifference], ours: Mapping[str, Any],
     theirs: Mapping[str, Any],
 ) -> bool:  # fmt: skip
@@ -502,10 +366,12 @@ def describe_difference(
         else:
             index = next((i for i in np.ndindex(a.shape) if element_place(wrong.quantity, i) == wrong.place), None)
     place_python = wrong.place if index is None else element_place(wrong.quantity, index)
-    place_r = wrong.place if index is None else r_element_place(wrong.quantity, index)
+    second_is_r = result.names[1] == LANGUAGES[1] and index is not None
+    place_r = r_element_place(wrong.quantity, index or ()) if second_is_r else place_python
     return ParityDifference(
         max(result.epochs, 1) if step else 0, step, wrong.quantity, place_python, place_r, *values,
         float(values[0]).hex(), float(values[1]).hex(), wrong.max_abs, wrong.max_ulp, wrong.ratio, wrong.problem,
+        result.names,
     )  # fmt: skip
 
 
@@ -582,19 +448,3 @@ def assert_parity(
     if result.stopped:
         stop_input(result.stopped)
     return result
-
-
-def draw_data(network: NetworkDefinition, samples: int, seed: int = 1) -> tuple[Array, Array]:
-    """Data for a network from R's stream: X of N(0, 1); Y uniform on (0, 1), or a class for categorical cross-entropy.
-
-    Returns
-    -------
-    X : n₀ × samples, drawn by column
-    Y : n_L × samples, drawn by column after X
-    """
-    stream = r_set_seed(seed)
-    n_in, n_out = network.sizes[0], network.sizes[-1]
-    X = r_rnorm(stream, n_in * samples).reshape(samples, n_in).T
-    if network.loss == "categorical_cross_entropy":
-        return X, np.eye(n_out)[:, r_sample_int(stream, n_out, samples, replace=True) - 1]
-    return X, r_runif(stream, n_out * samples).reshape(samples, n_out).T

@@ -1,11 +1,11 @@
 """For a person's own pytest suite: `assert_parity` and `assert_diagnosis_ok` as fixtures, loaded with pytest by itself.
 
-    def test_my_network_agrees(assert_parity):
-        network = nnparity.define_network([4, 6, 3])
-        assert_parity(network, X, Y)
-
-    def test_my_port_is_right(assert_diagnosis_ok):
-        assert_diagnosis_ok("port.R", adapter="step.R")
+Examples
+--------
+>>> def test_my_network_agrees(assert_parity):
+...     assert_parity(nnparity.define_network([4, 6, 3]), X, Y)
+>>> def test_my_port_is_right(assert_diagnosis_ok):
+...     assert_diagnosis_ok("port.R", adapter="step.R")
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def _run_one(options: dict[str, Any], bridge: str, json_file: Path | None) -> in
                 on_step=on_step,
             )  # fmt: skip
     lockstep.show_result(console, result, 0 if run.test is None else run.test[0].shape[1])
-    _write_json(json_file, result.as_dict())
+    write_json(json_file, result.as_dict())
     return 1 if not result.agrees else 2 if result.stopped else 0
 
 
@@ -75,7 +75,7 @@ def _run_cases(options: dict[str, Any], bridge: str, json_file: Path | None) -> 
         result = run_cases(all_cases(arithmetic), line, on_case)
     lockstep.show_cases(console, result, arithmetic)
     failures = [failure.as_dict() for failure in result.failures]
-    _write_json(json_file, {"format": 1, "arithmetic": arithmetic, **asdict(result), "failures": failures})
+    write_json(json_file, {"format": 1, "arithmetic": arithmetic, **asdict(result), "failures": failures})
     return 1 if result.failures else 0
 
 
@@ -97,7 +97,8 @@ class _bar:
         self._progress.stop()
 
 
-def _write_json(path: Path | None, result: dict[str, Any]) -> None:
+def write_json(path: Path | None, result: dict[str, Any]) -> None:
+    """Write a result whole or not at all; without a path, nothing."""
     if path is None:
         return
     import json

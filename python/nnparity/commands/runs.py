@@ -42,7 +42,7 @@ class Run:
 
     Attributes
     ----------
-    start : nnparity.parity.Start
+    start : nnparity.sides.Start
     X, Y : training data, one column per sample.
     test : X and Y of the held-out samples, or None.
     batch : samples in a step.
@@ -68,7 +68,7 @@ def prepare(options: Mapping[str, Any], drawn_samples: int | None = None) -> Run
     from nnparity.arithmetic import get_arithmetic
     from nnparity.network import define_network
     from nnparity.optimizers import define_optimizer
-    from nnparity.parity import Start, draw_data
+    from nnparity.sides import Start, draw_data
 
     sizes = list(options["sizes"] or ())
     data = None
@@ -93,7 +93,7 @@ def prepare(options: Mapping[str, Any], drawn_samples: int | None = None) -> Run
     start = Start(network, optimizer, options["init"], options["seed"], arithmetic)
     if data is None:
         samples = drawn_samples or max(DRAWN, options["batch"])
-        X, Y = draw_data(network, samples, options["seed"])
+        X, Y = draw_data(start, samples)
         return Run(start, X, Y, None, options["batch"], f"{samples} samples drawn from seed {options['seed']}")
     n = X.shape[1]
     held = options.get("test")

@@ -7,10 +7,12 @@ import platform
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from nnparity.cases import CasesResult
-from nnparity.parity import LANGUAGES, ParityResult, Start
+from nnparity.parity import LANGUAGES, ParityResult
+from nnparity.sides import Start
 
 EXPLANATION = "evidence ratio: |difference| / what rounding can cause in this very computation; 1 or less is rounding"
 
@@ -66,8 +68,9 @@ def show_result(console: Console, result: ParityResult, tested: int = 0) -> None
     if len(result.growth) > 1 and result.growth[-1][1] > 0:
         points = ", ".join(f"{value:.1e} after step {step:,}" for step, value in _few(result.growth))
         console.print(f"[dim]The parameters drift apart by rounding (relative, not judged): {points}[/]")
-    seconds = ", ".join(f"{where} {spent:.1f} s" for where, spent in result.seconds.items())
-    console.print(f"[dim]{result.steps:,} steps, {result.epochs} epoch{'s' * (result.epochs != 1)}: {seconds}[/]")
+    if result.bridge:
+        seconds = ", ".join(f"{where} {spent:.1f} s" for where, spent in result.seconds.items())
+        console.print(f"[dim]{result.steps:,} steps, {result.epochs} epoch{'s' * (result.epochs != 1)}: {seconds}[/]")
     if result.accuracy:
         shares = ", ".join(f"{language} {100 * result.accuracy[language]:.2f} %" for language in LANGUAGES)
         console.print(f"Accuracy on {tested:,} held-out samples: {shares}")
@@ -76,7 +79,7 @@ def show_result(console: Console, result: ParityResult, tested: int = 0) -> None
 
 def _verdict(result: ParityResult) -> str:
     if result.difference is not None:
-        return f"[bold red]DIFFERENT[/] {result.difference}"
+        return f"[bold red]DIFFERENT[/] {escape(str(result.difference))}"
     if result.stopped:
         return f"[bold yellow]STOPPED[/] Both languages stop at step {result.steps}: {result.stopped}"
     if result.start.arithmetic == "exact":
@@ -93,7 +96,7 @@ def _few(growth: list[tuple[int, float]]) -> list[tuple[int, float]]:
 def show_cases(console: Console, result: CasesResult, arithmetic: str) -> None:
     """Show the verdict over the matrix, and each failure."""
     for failure in result.failures[:20]:
-        console.print(f"[red]{describe_start(failure.start)}[/]: {failure.difference}")
+        console.print(f"[red]{describe_start(failure.start)}[/]: {escape(str(failure.difference))}")
     if result.turned_away:
         console.print(f"[dim]{result.turned_away} networks left their loss's domain, with the same sentence in both[/]")
     judged = "0 ulp" if arithmetic == "exact" else f"largest evidence ratio {number(result.ratio)}"
