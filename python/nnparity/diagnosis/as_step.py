@@ -49,14 +49,14 @@ def as_step(
     takes : what f takes, in order, names of arguments before an equals sign: ``"X, Y, W1, b1, W2, b2, lr=eta"``.
         The words: ``W``, ``b`` (lists), ``W1``, ``b1``, … (one layer), ``flat`` ([W1, b1, W2, …]), ``pairs``
         ([(W1, b1), …]), ``parameters`` ({"W1": …, "b1": …}), ``theta`` (all numbers in one vector), ``X``, ``Y``,
-        ``batch`` ([(x, y), …]), ``Xs``, ``Ys`` (lists of samples), ``labels`` (class numbers from 0), ``eta``, ``m``,
-        ``sizes``, or any constant
+        ``batch`` ([(x, y), …]), ``Xs``, ``Ys`` (lists of samples), ``X_frame``, ``Y_frame`` (data frames), ``labels``
+        (class numbers from 0), ``classes`` (from 1), ``eta``, ``m``, ``sizes``, or any constant
     samples : columns, rows, one, one_column or one_row; the latter three also say how the samples in ``batch`` look
     weights : out_by_in or in_by_out
     bias : separate, first_row, last_row, first_column, last_column or none
     bias_shape : vector, column or row, where the bias is separate
     returns : parameters, gradients or holder; arrays are recognised in a list, tuple or dict by their shapes
-    holder : makes the object that keeps the parameters, of the list of widths: ``Network``, ``lambda sizes: Net(*sizes)``
+    holder : makes the object or dict with the parameters, from the widths: ``Network``, ``lambda sizes: Net(*sizes)``
     slots : attribute of the holder → word, as in takes: ``{"weights": "W", "biases": "b"}``
 
     Returns
@@ -95,12 +95,14 @@ def as_step(
             if holder is not None:
                 kept = holder([X.shape[0], *(w.shape[0] for w in W)])
                 for name, word in (slots or {}).items():
-                    setattr(kept, name, given.word(word))
+                    put(kept, name, given.word(word))
                 action = getattr(kept, f) if isinstance(f, str) else functools.partial(f, kept)
             values = [(name, given.word(word)) for name, word in words_of(takes)]
             result = action(*(v for name, v in values if name is None), **{name: v for name, v in values if name})
             if returns == "holder":
-                result = {name: getattr(kept, name) for name in slots}
+                # A dict may be changed in place, or another one returned.
+                kept = result if isinstance(kept, dict) and isinstance(result, dict) else kept
+                result = {name: kept[name] if isinstance(kept, dict) else getattr(kept, name) for name in slots}
             found.append(layout.recover(result, W, b, returns))
         # f is linear in the gradient, so the mean of its results is the result of the mean gradient.
         W_found = [sum(parts) / len(found) for parts in zip(*(part[0] for part in found), strict=True)]
@@ -112,6 +114,14 @@ def as_step(
         return W_found, b_found
 
     return step
+
+
+def put(kept, name, value):
+    """Store a value in a field of an object or dict."""
+    if isinstance(kept, dict):
+        kept[name] = value
+    else:
+        setattr(kept, name, value)
 
 
 def words_of(takes):
@@ -257,10 +267,20 @@ WORDS = {
     "Xs": lambda given: given.each(given.columns[0]),
     "Ys": lambda given: given.each(given.columns[1]),
     "labels": lambda given: given.columns[1].argmax(axis=0),
+    "classes": lambda given: given.columns[1].argmax(axis=0) + 1,
+    "X_frame": lambda given: frame(given.columns[0]),
+    "Y_frame": lambda given: frame(given.columns[1]),
     "eta": lambda given: given.eta,
     "m": lambda given: given.m,
     "sizes": lambda given: list(given.sizes),
 }
+
+
+def frame(array):
+    """Return X or Y as a data frame, one row per sample."""
+    import pandas
+
+    return pandas.DataFrame(array.T.copy())
 
 
 def flat_arrays(value):

@@ -508,32 +508,22 @@ def group(plain, recorded):
 
 
 def list_functions(node, file, owner=""):
-    """Return what the candidate offers: {"name", "args", "file", "line"} of functions, classes and methods."""
+    """Return what the candidate offers: functions, classes and methods with their arguments, those with defaults too."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return [
-            {
-                "name": owner + node.name,
-                "args": argument_names(node.args, bool(owner)),
-                "file": file,
-                "line": node.lineno,
-            }
-        ]
+        return [offer(owner + node.name, node.args, file, node, bool(owner))]
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda) and isinstance(node.targets[0], ast.Name):
-        return [
-            {
-                "name": node.targets[0].id,
-                "args": argument_names(node.value.args, False),
-                "file": file,
-                "line": node.lineno,
-            }
-        ]
+        return [offer(owner + node.targets[0].id, node.value.args, file, node, bool(owner))]
     if isinstance(node, ast.ClassDef):
         found = [part for inner in node.body for part in list_functions(inner, file, node.name + ".")]
-        make = next((part["args"] for part in found if part["name"] == node.name + ".__init__"), [])
-        return [
-            {"name": node.name, "args": make, "file": file, "line": node.lineno, "class": True},
-            *(part for part in found if not part["name"].endswith("__init__")),
-        ]
+        make = next((part for part in found if part["name"] == node.name + ".__init__"), {"args": [], "optional": []})
+        itself = {
+            "name": node.name,
+            "args": make["args"],
+            "optional": make["optional"],
+            "file": file,
+            "line": node.lineno,
+        }
+        return [{**itself, "class": True}, *(part for part in found if not part["name"].endswith("__init__"))]
     return [
         part
         for name in ("body", "orelse")
@@ -543,8 +533,14 @@ def list_functions(node, file, owner=""):
     ]
 
 
-def argument_names(arguments, is_method):
-    """Return the names of a function's arguments, self apart."""
-    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+def offer(name, arguments, file, node, is_method):
+    """Return one function: its arguments (self apart), those that have defaults among them, and its place."""
+    positional = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
+    optional = positional[len(positional) - len(arguments.defaults) :]
+    optional += [
+        a.arg for a, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is not None
+    ]
+    names = positional + [a.arg for a in arguments.kwonlyargs]
     names += ["*" + arguments.vararg.arg] if arguments.vararg else []
-    return names[1:] if is_method and names[:1] == ["self"] else names
+    names = names[1:] if is_method and names[:1] in (["self"], ["cls"]) else names
+    return {"name": name, "args": names, "optional": optional, "file": file, "line": node.lineno}

@@ -204,7 +204,15 @@ class CandidateProcess:
             shown, path = self._file(name)
             loaded.files[shown] = path
         loaded.functions = [
-            Function(f["name"], tuple(listed(f.get("args"))), self._shown(f.get("file")), f.get("line"))
+            Function(
+                f["name"],
+                tuple(listed(f.get("args"))),
+                self._shown(f.get("file")),
+                f.get("line"),
+                tuple(listed(f.get("optional"))),
+                bool(f.get("class")),
+                loaded.language == "Python" and "." in f["name"],
+            )
             for f in listed(report.get("functions"))
         ]
         if report["status"] != "ok":

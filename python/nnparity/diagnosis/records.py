@@ -81,12 +81,15 @@ class Meta(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function found in the candidate."""
+    """A function of the candidate, or a class with its constructor's arguments; `optional`: those with defaults."""
 
     name: str
     args: tuple[str, ...]
     file: str | None
     line: int | None
+    optional: tuple[str, ...] = ()
+    is_class: bool = False
+    is_method: bool = False
 
 
 @dataclass(frozen=True, slots=True)
