@@ -1,8 +1,10 @@
-# How far rounding alone can drive two correct evaluations of one step apart: a bound for every element of every quantity.
+# How far rounding alone can drive two correct evaluations of one step apart: a bound for every element of every
+# quantity.
 #
-# Each quantity is judged given the inputs it was computed from: its radius starts from the measured difference of those inputs in
-# the two traces and grows by the rounding of its own formula (rounding.R), so nothing is carried from step to step. Both
-# evaluations lie within the radius of the exact result, hence at most two radii apart. docs/rounding.md has the derivation.
+# Each quantity is judged given the inputs it was computed from: its radius starts from the measured difference of those
+# inputs in the two traces and grows by the rounding of its own formula (rounding.R), so nothing is carried from step to
+# step. Both evaluations lie within the radius of the exact result, hence at most two radii apart. docs/rounding.md has
+# the derivation.
 
 # The second-order terms of the radii's own computation in doubles are below this.
 bound_safety <- 1 + 2^-10
@@ -50,7 +52,8 @@ elu_balls <- function(z, network) {
 # f = ln(1 + e^z), f' = sigma(z).
 softplus_balls <- function(z, network) list(ball_softplus(z), ball_logistic(z))
 
-# f = z sigma(u), f' = sigma(u) + z sigma'(u) u' with u = 2 sqrt(2/pi) (z + 0.044715 z^3), u' = 2 sqrt(2/pi) (1 + 3 * 0.044715 z^2).
+# f = z sigma(u), f' = sigma(u) + z sigma'(u) u' with u = 2 sqrt(2/pi) (z + 0.044715 z^3), u' = 2 sqrt(2/pi) (1 + 3 *
+# 0.044715 z^2).
 gelu_balls <- function(z, network) {
   scale <- 2 * sqrt(2 / pi)
   cubic <- 0.044715
@@ -354,8 +357,8 @@ clip_balls <- function(optimizer, gradients) {
   lapply(gradients, function(g) ball_round(ball_multiply(g, scale), 2))
 }
 
-# One step: each quantity out of the measured balls of its inputs. `step` is a list with network, optimizer, the pairs of traces
-# and inputs, the numbers of samples and layers, and an environment for what has been measured so far.
+# One step: each quantity out of the measured balls of its inputs. `step` is a list with network, optimizer, the pairs
+# of traces and inputs, the numbers of samples and layers, and an environment for what has been measured so far.
 
 # A quantity that both evaluations computed.
 computed <- function(step, name) measured_once(step, name, step$traces, FALSE)
@@ -417,7 +420,7 @@ compute_output_balls <- function(step) {
   before_last <- parts[-length(parts)]
   Z <- computed_ball(step, paste0("Z", L))
   A <- computed_ball(step, paste0("A", L))
-  Y <- ball_of(started_ball(step, "Y")$value, matrix(0, nrow(A$value), ncol(A$value))) # targets are data: both had the same
+  Y <- ball_exact(started(step, "Y")$value) # targets are data: both had the same
   before <- chain_balls(before_last, Z, network)
   if (is.null(stable_pair(network))) {
     loss <- LOSS_BALLS[[network$loss]](A, Y, network)
@@ -512,10 +515,11 @@ quantity_shape <- function(name, network, samples) {
   if (kind %in% c("W", "dW")) c(network$sizes[[l + 1L]], network$sizes[[l]]) else network$sizes[[l + 1L]]
 }
 
-# The largest difference that rounding can cause, element by element, between two evaluations of one step: quantity -> array of
-# its shape. A quantity that is copied and not computed has the bound 0; where a bound cannot be had (an input is missing,
-# misshapen or not finite) it is NaN. inputs_a and inputs_b are what each step was computed from, W1, b1, ..., Y and the state
-# (the traces' own unless given); `quantities` says which bounds to compute (all of trace_a unless given).
+# The largest difference that rounding can cause, element by element, between two evaluations of one step: quantity ->
+# array of its shape. A quantity that is copied and not computed has the bound 0; where a bound cannot be had (an input
+# is missing, misshapen or not finite) it is NaN. inputs_a and inputs_b are what each step was computed from, W1, b1,
+# ..., Y and the state (the traces' own unless given); `quantities` says which bounds to compute (all of trace_a unless
+# given).
 step_bounds <- function(network, optimizer, trace_a, trace_b, inputs_a = NULL, inputs_b = NULL, quantities = NULL) {
   if (is.null(inputs_a)) inputs_a <- inputs_of(trace_a, "first")
   if (is.null(inputs_b)) inputs_b <- inputs_of(trace_b, "second", inputs_a)
@@ -544,5 +548,6 @@ inputs_of <- function(trace, which, otherwise = NULL) {
 
 # Whether a value is there and has that shape.
 has_shape <- function(value, shape) {
-  !is.null(value) && (if (length(shape) == 2L) identical(as.numeric(dim(value)), as.numeric(shape)) else length(value) == shape)
+  if (is.null(value)) return(FALSE)
+  if (length(shape) == 2L) identical(as.numeric(dim(value)), as.numeric(shape)) else length(value) == shape
 }

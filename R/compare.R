@@ -32,7 +32,8 @@ first_difference <- function(comparison) {
 }
 
 # Compare two values of one quantity element by element. NULL stands for a value that a trace lacks; `bound` is the
-# largest difference that rounding can cause, and without it only equal values agree; with "exact" the sign of zero counts.
+# largest difference that rounding can cause, and without it only equal values agree; with "exact" the sign of zero
+# counts.
 compare_quantity <- function(quantity, a, b, bound = NULL, arithmetic = "fast") {
   if (is.null(a) || is.null(b)) {
     return(unmeasurable(quantity, sprintf("missing in the %s trace", if (is.null(a)) "first" else "second")))
@@ -71,7 +72,7 @@ compare_elements <- function(quantity, a, b, bound, arithmetic) {
   } else if (sign_of_zero[[worst]]) {
     problem <- "the sign of zero differs"
   }
-  index <- if (!is.null(shape)) as.vector(arrayInd(worst, shape)) else if (quantity %in% scalar_quantities) NULL else worst
+  index <- if (!is.null(shape)) as.vector(arrayInd(worst, shape)) else if (!quantity %in% scalar_quantities) worst
   quantity_difference(
     quantity, length(a), max(difference), max(relative), max(ulps), ratio[[worst]],
     element_place(quantity, index), a[[worst]], b[[worst]], problem, agrees

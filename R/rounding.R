@@ -1,9 +1,10 @@
-# Balls: a value and a radius that no correct evaluation can leave, whatever its order of summation, its BLAS or its libm.
+# Balls: a value and a radius that no correct evaluation can leave, whatever its order of summation, its BLAS or its
+# libm.
 #
-# The model is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, sections 2.2, 3.1 and
-# 3.3): fl(x op y) = (x op y)(1 + d), |d| <= u; a sum of n products in any order, with or without FMA, is off by at most
-# gamma_n |x|'|y|; an elementary function by libm_ulps. Underflow is added at the end (bounds.R). docs/rounding.md derives
-# every line.
+# The model is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, sections 2.2, 3.1
+# and 3.3): fl(x op y) = (x op y)(1 + d), |d| <= u; a sum of n products in any order, with or without FMA, is off by at
+# most gamma_n |x|'|y|; an elementary function by libm_ulps. Underflow is added at the end (bounds.R). docs/rounding.md
+# derives every line.
 
 unit_roundoff <- 2^-53
 smallest_subnormal <- 2^-1074
@@ -107,8 +108,8 @@ ball_total <- function(x) ball_of(sum(x$value), sum_radius(sum(x$radius), sum(ab
 # The radius of a sum of n terms whose radii add up to `radius` and whose sizes to `size`: n - 1 additions.
 sum_radius <- function(radius, size, n) radius + gamma_bound(n) * (size + radius)
 
-# Measure two arrays of one shape: list(value =, size =, moved =), a value of the first, its size, and how far off the second
-# is (NULL where both are equal). Equal infinities are no distance apart, and have no size that could be rounded.
+# Measure two arrays of one shape: list(value =, size =, moved =), a value of the first, its size, and how far off the
+# second is (NULL where both are equal). Equal infinities are no distance apart, and have no size that could be rounded.
 measure_pair <- function(a, b) {
   size <- abs(a)
   moved <- if (isTRUE(all(a == b))) NULL else abs(a - b)
@@ -124,14 +125,15 @@ measured_transpose <- function(x) {
   list(value = t(x$value), size = t(x$size), moved = if (!is.null(x$moved)) t(x$moved))
 }
 
-# The ball as far as the second value and half an ulp: a value may be used before it is rounded to the double in the trace.
+# The ball as far as the second value and half an ulp: a value may be used before it is rounded to the double in the
+# trace.
 ball_around <- function(x) {
   if (is.null(x$moved)) return(ball_of(x$value, unit_roundoff * x$size))
   ball_of(x$value, x$moved + unit_roundoff * (x$size + x$moved))
 }
 
-# The radius of x y after n roundings in any order (Higham, equation 3.13): (gamma |x| + dx)(|y| + dy) + |x| dy. Three more
-# roundings are those of the factors, which may be used before they are rounded to the doubles in the trace.
+# The radius of x y after n roundings in any order (Higham, equation 3.13): (gamma |x| + dx)(|y| + dy) + |x| dy. Three
+# more roundings are those of the factors, which may be used before they are rounded to the doubles in the trace.
 product_radius <- function(x, y, n) {
   outer <- gamma_bound(n + 3) * x$size
   rim <- y$size
@@ -189,7 +191,8 @@ ball_shifted <- function(x) {
   ball_of(value, x$radius + unit_roundoff * abs(value))
 }
 
-# e^z_j / sum e^z_k in each column: with dz the largest change in the column, a_j moves by a factor of at most e^(dz_j + dz).
+# e^z_j / sum e^z_k in each column: with dz the largest change in the column, a_j moves by a factor of at most e^(dz_j +
+# dz).
 ball_softmax <- function(x) {
   n <- nrow(x$value)
   shifted <- ball_shifted(x)

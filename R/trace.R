@@ -1,4 +1,5 @@
-# A trace keeps every quantity of a gradient step in order of computation, so that two networks can be held side by side.
+# A trace keeps every quantity of a gradient step in order of computation, so that two networks can be held side by
+# side.
 
 trace_magic <- "# nnparity trace 1"
 trace_columns <- "step,quantity,row,col,value"
@@ -100,7 +101,8 @@ read_trace <- function(path) {
   }
   found <- if (length(lines) > 1L) lines[[2L]] else ""
   if (found != trace_columns) {
-    stop_input(sprintf("trace file '%s', line 2: expected '%s', found '%s'", path, trace_columns, substr(found, 1L, 60L)))
+    found <- substr(found, 1L, 60L)
+    stop_input(sprintf("trace file '%s', line 2: expected '%s', found '%s'", path, trace_columns, found))
   }
   if (!ended) {
     stop_input(sprintf("trace file '%s', line %d: the file is truncated, this line has no end", path, length(lines)))
@@ -115,7 +117,8 @@ traces_of_lines <- function(path, lines) {
   pattern <- sprintf("^[0-9]+,%s,[0-9]+,[0-9]+,(?:%s)$", quantity_pattern, number_pattern)
   bad <- which(!grepl(pattern, lines, perl = TRUE))
   if (length(bad)) {
-    damaged(path, bad[[1L]], sprintf("expected step,quantity,row,col,value, found '%s'", substr(lines[[bad[[1L]]]], 1L, 60L)))
+    found <- substr(lines[[bad[[1L]]]], 1L, 60L)
+    damaged(path, bad[[1L]], sprintf("expected step,quantity,row,col,value, found '%s'", found))
   }
   fields <- matrix(unlist(strsplit(lines, ",", fixed = TRUE)), nrow = 5L)
   rows <- as.numeric(fields[3L, ])
@@ -152,7 +155,8 @@ shape_of_block <- function(path, quantity, rows, cols, first) {
   if (length(bad)) {
     i <- bad[[1L]]
     damaged(path, first + i - 1L, sprintf(
-      "expected row %d, column %d of %s, found row %.0f, column %.0f", row[[i]], col[[i]], quantity, rows[[i]], cols[[i]]
+      "expected row %d, column %d of %s, found row %.0f, column %.0f",
+      row[[i]], col[[i]], quantity, rows[[i]], cols[[i]]
     ))
   }
   if (length(rows) %% height) {

@@ -517,7 +517,7 @@ def compute_output_balls(step: Step) -> tuple[Ball, Ball]:
     network, L = step.network, step.layers
     parts = layer_parts(step, L)
     Z, A = computed_ball(step, f"Z{L}"), computed_ball(step, f"A{L}")
-    Y = Ball(started_ball(step, "Y").value, np.zeros(A.value.shape))  # targets are data: both had the same
+    Y = ball_exact(started(step, "Y").value)  # targets are data: both had the same
     balls = [*chain_balls(parts[:-1], Z, network), A]
     if stable_pair(network) is None:
         terms, dA = LOSS_BALLS[network.loss](A, Y, network)

@@ -1,14 +1,16 @@
-# The R half of evaluate.py: Rscript trace_worker.R ROOT FOLDER ARITHMETIC traces every case of FOLDER/cases.R, once with the
-# sources as they are (run 0) and once with each change of FOLDER/changes.csv, made in the text of one source file.
+# The R half of evaluate.py: Rscript trace_worker.R ROOT FOLDER ARITHMETIC traces every case of FOLDER/cases.R, once
+# with the sources as they are (run 0) and once with each change of FOLDER/changes.csv, made in the text of one source
+# file.
 #
-# FOLDER/out.bin takes the traces' numbers as raw doubles; FOLDER/out.txt one line "run case step quantity rows columns" for each
-# quantity in the same order (columns = 0 for vectors), or "run case step error MESSAGE".
+# FOLDER/out.bin takes the traces' numbers as raw doubles; FOLDER/out.txt one line "run case step quantity rows columns"
+# for each quantity in the same order (columns = 0 for vectors), or "run case step error MESSAGE".
 
 arguments <- commandArgs(trailingOnly = TRUE)
 root <- arguments[1L]
 folder <- arguments[2L]
 arithmetic <- arguments[3L]
-if (arithmetic == "internal") options(matprod = "internal") # products summed in long double, in the order of their index
+# "internal": products summed in long double, in the order of their index
+if (arithmetic == "internal") options(matprod = "internal")
 
 sources <- c(
   "checks", "arithmetic", "random", "activations", "losses", "initializers", "optimizers", "network", "trace"
@@ -28,7 +30,7 @@ load_reference <- function(file = NULL, old = NULL, new = NULL) {
     if (identical(name, file)) {
       places <- gregexpr(old, texts[[name]], fixed = TRUE)[[1L]]
       if (places[[1L]] < 0L || length(places) != 1L) stop("not exactly once in ", file, ".R: ", old)
-      code <- parse(text = sub(old, gsub("\\", "\\\\", new, fixed = TRUE), texts[[name]], fixed = TRUE), keep.source = FALSE)
+      code <- parse(text = sub(old, new, texts[[name]], fixed = TRUE), keep.source = FALSE)
     }
     for (expression in code) eval(expression, env)
   }
@@ -44,6 +46,8 @@ emit <- function(run, case, step, quantity, value) {
   writeBin(as.double(value), out)
 }
 
+way <- if (arithmetic == "exact") "exact" else "fast"
+
 trace_case <- function(reference, run, number, case) {
   network <- do.call(reference$define_network, case$network)
   optimizer <- do.call(reference$define_optimizer, case$optimizer)
@@ -58,7 +62,7 @@ trace_case <- function(reference, run, number, case) {
   }
   state <- reference$initial_state(optimizer, W, b)
   for (step in seq_len(case$steps)) {
-    trace <- reference$trace_step(network, optimizer, W, b, case$X, case$Y, state, if (arithmetic == "exact") "exact" else "fast")
+    trace <- reference$trace_step(network, optimizer, W, b, case$X, case$Y, state, way)
     for (quantity in names(trace)) emit(run, number, step, quantity, trace[[quantity]])
     W <- unname(trace[paste0("W", seq_along(W), "_new")])
     b <- unname(trace[paste0("b", seq_along(b), "_new")])
@@ -67,7 +71,8 @@ trace_case <- function(reference, run, number, case) {
 }
 
 for (run in seq(0L, nrow(changes))) {
-  reference <- if (run == 0L) load_reference() else do.call(load_reference, as.list(changes[run, c("file", "old", "new")]))
+  change <- as.list(changes[run, c("file", "old", "new")])
+  reference <- if (run == 0L) load_reference() else do.call(load_reference, change)
   for (number in seq_along(cases)) {
     outcome <- tryCatch(trace_case(reference, run, number, cases[[number]]), error = identity)
     if (inherits(outcome, "error")) {

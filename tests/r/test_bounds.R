@@ -23,7 +23,8 @@ two_traces <- function(network, optimizer = define_optimizer(), seed = 1, sample
 expect_equal(c(names(ACTIVATION_BALLS), "softmax"), names(ACTIVATIONS))
 expect_equal(names(LOSS_BALLS), names(LOSSES))
 expect_equal(names(OPTIMIZER_BALLS), names(OPTIMIZERS))
-expect_equal(lapply(PAIR_BALLS, function(pairs) sort(names(pairs))), lapply(STABLE_PAIRS, function(pairs) sort(names(pairs))))
+sorted_names <- function(pairs) sort(names(pairs))
+expect_equal(lapply(PAIR_BALLS, sorted_names), lapply(STABLE_PAIRS, sorted_names))
 
 # Two orders of summation stay within the bound.
 for (optimizer in names(OPTIMIZERS)) {
@@ -50,7 +51,8 @@ expect_true(all(unlist(bounds[setdiff(names(bounds), c("A0", "step_count"))]) > 
 # gamma_(2 + 1 + 3) (10 + 21) of 31.
 small <- define_network(c(2, 1), output_activation = "linear")
 rule <- define_optimizer()
-trace <- trace_step(small, rule, list(rbind(c(2, 3))), list(0), cbind(c(5, 7)), matrix(0), list(), get_arithmetic("exact"))
+exact <- get_arithmetic("exact")
+trace <- trace_step(small, rule, list(rbind(c(2, 3))), list(0), cbind(c(5, 7)), matrix(0), list(), exact)
 bound <- step_bounds(small, rule, trace, trace)$Z1
 expect_equal(bound[1, 1], 2 * gamma_bound(6) * 31, tolerance = 2e-3)
 

@@ -59,7 +59,7 @@ cases <- lapply(stats::setNames(golden_files, sub("[.]csv$", "", basename(golden
 
 # There are enough, and they cover every word.
 expect_true(length(cases) >= 60L)
-words <- unique(unlist(lapply(cases, function(case) unlist(strsplit(unlist(case$network$activations), "+", fixed = TRUE)))))
+words <- unique(unlist(lapply(cases, function(case) strsplit(unlist(case$network$activations), "+", fixed = TRUE))))
 expect_equal(sort(words), sort(names(ACTIVATIONS)))
 expect_equal(sort(unique(vapply(cases, function(case) case$network$loss, ""))), sort(names(LOSSES)))
 expect_equal(sort(unique(vapply(cases, function(case) case$optimizer$name, ""))), sort(names(OPTIMIZERS)))
@@ -97,7 +97,8 @@ for (name in names(Filter(function(case) nzchar(case$header$init), cases))) {
 # By hand: the arithmetic stands at the top of fixtures/golden/make.py.
 hand <- list(
   Z1 = rbind(c(-1, -3), c(1.5, 2)), A1 = rbind(c(0, 0), c(1.5, 2)), Z2 = rbind(c(-0.5, -1)), A2 = rbind(c(-0.5, -1)),
-  loss = 2.3125, delta2 = rbind(c(-0.5, -3)), dW2 = rbind(c(0, -3.375)), db2 = -1.75, delta1 = rbind(c(0, 0), c(0.5, 3)),
+  loss = 2.3125, delta2 = rbind(c(-0.5, -3)), dW2 = rbind(c(0, -3.375)), db2 = -1.75,
+  delta1 = rbind(c(0, 0), c(0.5, 3)),
   dW1 = rbind(c(0, 0), c(0.25, 5)), db1 = c(0, 1.75), W1_new = rbind(c(1, -1), c(0.375, -1.5)), b1_new = c(0, -1.875),
   W2_new = rbind(c(2, 0.6875)), b2_new = 1.875
 )

@@ -7,7 +7,8 @@ Y <- diag(2)
 
 one_step <- function() {
   start <- initialize_parameters(network, seed = 1)
-  trace_step(network, optimizer, start$W, start$b, X, Y, initial_state(optimizer, start$W, start$b), get_arithmetic("fast"))
+  state <- initial_state(optimizer, start$W, start$b)
+  trace_step(network, optimizer, start$W, start$b, X, Y, state, get_arithmetic("fast"))
 }
 same_bits <- function(a, b) {
   identical(dim(a), dim(b)) && identical(as.vector(a), as.vector(b), num.eq = FALSE)
@@ -77,7 +78,8 @@ other <- list(
   list("step,quantity\n", "line 1 must be '# nnparity trace 1', not 'step,quantity'"),
   list("# nnparity trace 1\n", "line 2: expected 'step,quantity,row,col,value', found ''"),
   list(
-    "# nnparity trace 1\nstep,quantity,row,col,value\n1,Z1,1,1,0.", "line 3: the file is truncated, this line has no end"
+    "# nnparity trace 1\nstep,quantity,row,col,value\n1,Z1,1,1,0.",
+    "line 3: the file is truncated, this line has no end"
   )
 )
 for (case in other) {
