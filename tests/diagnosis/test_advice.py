@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from nnparity.checks import InputError
 from nnparity.datasets import Dataset, one_hot
 from nnparity.diagnosis import own_data
@@ -14,8 +15,21 @@ from nnparity.optimizers import define_optimizer, initial_state
 OPTIONS = SimpleNamespace(batch=10, eta=0.5, seed=1, slope=0.01, no_bias=())
 
 
-def report(language="R", activation=("sigmoid",), output="softmax", loss="categorical_cross_entropy", sizes=(4, 6, 3), findings=()):
-    network = {"sizes": list(sizes), "activation": list(activation), "output_activation": output, "loss": loss, "inferred": []}
+def report(
+    language="R",
+    activation=("sigmoid",),
+    output="softmax",
+    loss="categorical_cross_entropy",
+    sizes=(4, 6, 3),
+    findings=(),
+):
+    network = {
+        "sizes": list(sizes),
+        "activation": list(activation),
+        "output_activation": output,
+        "loss": loss,
+        "inferred": [],
+    }
     return {"language": language, "findings": list(findings), "network": network, "verdict": "ok"}
 
 
@@ -56,7 +70,14 @@ def clusters(n=60, scale=1.0):
 def test_inputs_come_first_and_the_rate_second():
     lines = advice(report())
     assert [line.split(":")[0] for line in lines] == [
-        "Inputs", "Learning rate", "Initial weights", "Labels", "Shuffling", "Prediction", "Training loop"]
+        "Inputs",
+        "Learning rate",
+        "Initial weights",
+        "Labels",
+        "Shuffling",
+        "Prediction",
+        "Training loop",
+    ]
 
 
 def test_checks_are_in_the_language_of_the_candidate():
@@ -119,7 +140,9 @@ def test_the_ends_of_the_network_are_those_of_the_data():
 
 def test_one_output_takes_two_classes_as_0_and_1():
     data = Dataset(np.zeros((4, 2)), np.array([0, 1, 1, 0]), ("no", "yes"), None, "two")
-    network = own_data.network_for(data, report(output="sigmoid", loss="quadratic", sizes=(4, 6, 1))["network"], OPTIONS)
+    network = own_data.network_for(
+        data, report(output="sigmoid", loss="quadratic", sizes=(4, 6, 1))["network"], OPTIONS
+    )
     assert network.sizes[-1] == 1
     np.testing.assert_array_equal(own_data.columns(data, 1)[1], [[0, 1, 1, 0]])
 

@@ -15,7 +15,7 @@ from nnparity.checks import InputError, stop_input
 from nnparity.datasets import Dataset, load_data, one_hot
 from nnparity.initializers import initialize_parameters
 from nnparity.losses import loss_value
-from nnparity.network import NetworkDefinition, backward, define_network, forward, gradient_step
+from nnparity.network import NetworkDefinition, define_network, forward, gradient_step
 from nnparity.optimizers import define_optimizer, initial_state
 
 Array = NDArray[np.float64]
@@ -28,7 +28,7 @@ MOST_SAMPLES = 2000
 FLAT = 0.02
 #: |ΔW| / |W| of one step: below, a layer stands still; above, it is thrown about.
 SLOW, FAST = 1e-5, 0.3
-#: Relative difference of parameters after one step up to which two steps are the same; the rest is rounding and its growth.
+#: Relative difference of parameters up to which two courses are the same: rounding, and its growth over the steps.
 SAME = 1e-6
 #: Activations with two flat ends, and those with one, by the steepest slope of each.
 STEEPEST = {"sigmoid": 0.25, "tanh": 1.0}
@@ -57,8 +57,9 @@ class Course:
 # -- the door ---
 
 
-def report_on_data(process: Any, path: str | Path, network: dict[str, Any], options: Any,
-                   no_bias: Sequence[int] | None = None) -> list[str]:
+def report_on_data(
+    process: Any, path: str | Path, network: dict[str, Any], options: Any, no_bias: Sequence[int] | None = None
+) -> list[str]:
     """What the report says under "On your data".
 
     Parameters
@@ -91,8 +92,12 @@ def network_for(data: Dataset, network: dict[str, Any], options: Any, no_bias: S
     elif outputs == 2 and sizes[-1] == 1:
         outputs = 1
     return define_network(
-        (data.X.shape[1], *sizes[1:-1], outputs), tuple(network["activation"]), network["output_activation"], network["loss"],
-        slope=options.slope, no_bias=tuple(no_bias),
+        (data.X.shape[1], *sizes[1:-1], outputs),
+        tuple(network["activation"]),
+        network["output_activation"],
+        network["loss"],
+        slope=options.slope,
+        no_bias=tuple(no_bias),
     )
 
 
@@ -154,8 +159,10 @@ def input_scale(X: Array) -> Iterator[str]:
     widths = X.max(axis=1) - X.min(axis=1)
     if max(-low, high) > 10:
         ends = f"Inputs run from {low:.4g} to {high:.4g}: "
-        whole = low >= 0 and high <= 255 and np.all(X == np.round(X)) and high > 100
-        yield ends + ("divide them by 255." if whole else "subtract each column's mean and divide by its standard deviation.")
+        whole = low >= 0 and high <= 255 and np.all(np.round(X) == X) and high > 100
+        yield ends + (
+            "divide them by 255." if whole else "subtract each column's mean and divide by its standard deviation."
+        )
     live = widths[widths > 0]
     if live.size and live.max() > 100 * live.min() and max(-low, high) <= 10:
         yield f"Inputs differ in scale by a factor of {live.max() / live.min():.2g}: standardise the columns."
@@ -178,8 +185,11 @@ def class_balance(data: Dataset) -> Iterator[str]:
     most, least = int(counts.argmax()), int(counts.argmin())
     share = counts[most] / counts.sum()
     if counts[most] > 3 * max(counts[least], 1):
-        yield (f"Classes are unbalanced: {data.classes[most]!r} is {share:.0%} of the observations, so always answering it is right that "
-               f"often; {data.classes[least]!r} is {counts[least] / counts.sum():.1%}.")
+        yield (
+            f"Classes are unbalanced: {data.classes[most]!r} is {share:.0%} of the observations, "
+            "so always answering it is right that "
+            f"often; {data.classes[least]!r} is {counts[least] / counts.sum():.1%}."
+        )
     else:
         yield f"Classes are balanced: {counts.min()} to {counts.max()} observations of each."
 
@@ -188,7 +198,7 @@ def class_balance(data: Dataset) -> Iterator[str]:
 
 
 def starting_weights(network: NetworkDefinition, seed: int) -> tuple[list[Array], list[Array]]:
-    """He's weights for rectifiers, Glorot's otherwise, layer by layer as the first hidden activation asks; no biases."""
+    """He's weights where the first hidden layer is rectified, Glorot's otherwise; biases of zero."""
     rectified = network.activations[0].split("+")[0] in ("relu", "leaky_relu", "elu", "gelu", "silu")
     return initialize_parameters(network, "he_normal" if rectified else "glorot_uniform", seed)
 
@@ -215,7 +225,8 @@ def units(network: NetworkDefinition, W: Sequence[Array], b: Sequence[Array], X:
     for layer, (z, a, word) in enumerate(zip(Z[:-1], A[1:-1], network.activations[:-1], strict=True), start=1):
         share = saturated_share(z, a, word)
         if share > 0.2:
-            yield f"Layer {layer}: {share:.0%} of its outputs are saturated ({word} at a flat end), so hardly any gradient passes."
+            flat = f"saturated ({word} at a flat end)"
+            yield f"Layer {layer}: {share:.0%} of its outputs are {flat}, so hardly any gradient passes."
         dead = dead_units(a, word)
         if dead:
             yield f"Layer {layer}: {dead} of {a.shape[0]} units are dead: 0 for every observation."
@@ -238,8 +249,16 @@ def dead_units(A: Array, activation: str) -> int:
 # -- steps ---
 
 
-def candidate_course(process: Any, network: NetworkDefinition, W: Sequence[Array], b: Sequence[Array], X: Array, Y: Array,
-                     batches: Sequence[NDArray[np.int64]], options: Any) -> Course:
+def candidate_course(
+    process: Any,
+    network: NetworkDefinition,
+    W: Sequence[Array],
+    b: Sequence[Array],
+    X: Array,
+    Y: Array,
+    batches: Sequence[NDArray[np.int64]],
+    options: Any,
+) -> Course:
     """The candidate's steps; each starts from the parameters that the last one returned."""
     course = Course([], [], [], [])
     for places in batches:
@@ -259,8 +278,15 @@ def candidate_course(process: Any, network: NetworkDefinition, W: Sequence[Array
     return course
 
 
-def reference_course(network: NetworkDefinition, W: Sequence[Array], b: Sequence[Array], X: Array, Y: Array,
-                     batches: Sequence[NDArray[np.int64]], eta: float) -> Course:
+def reference_course(
+    network: NetworkDefinition,
+    W: Sequence[Array],
+    b: Sequence[Array],
+    X: Array,
+    Y: Array,
+    batches: Sequence[NDArray[np.int64]],
+    eta: float,
+) -> Course:
     """The reference's steps on the same batches from the same weights."""
     course, optimizer = Course([], [], [], []), define_optimizer("sgd", eta)
     state = initial_state(optimizer, W, b)
@@ -287,13 +313,14 @@ def loss_of(network: NetworkDefinition, W: Sequence[Array], b: Sequence[Array], 
         return float("nan")
 
 
-def shaped(W_new: Sequence[Array] | None, b_new: Sequence[Array] | None, W: Sequence[Array],
-           b: Sequence[Array]) -> tuple[list[Array], list[Array]] | None:
+def shaped(
+    W_new: Sequence[Array] | None, b_new: Sequence[Array] | None, W: Sequence[Array], b: Sequence[Array]
+) -> tuple[list[Array], list[Array]] | None:
     """What a step returned in the shapes of the contract; None where that cannot be."""
     W_new, b_new = list(W_new or []), list(b_new or [])
     if len(W_new) != len(W) or any(np.shape(new) != np.shape(old) for new, old in zip(W_new, W, strict=True)):
         return None
-    b_new += list(b[len(b_new):])
+    b_new += list(b[len(b_new) :])
     if any(np.size(new) != np.size(old) for new, old in zip(b_new, b, strict=False)):
         return None
     return [np.asarray(w, dtype=float) for w in W_new], [np.asarray(v, dtype=float).reshape(-1) for v in b_new]
@@ -301,7 +328,10 @@ def shaped(W_new: Sequence[Array] | None, b_new: Sequence[Array] | None, W: Sequ
 
 def changes(W: Sequence[Array], W_new: Sequence[Array]) -> list[float]:
     """|ΔW| / |W| of each layer (Frobenius norms)."""
-    return [float(np.linalg.norm(new - old) / max(float(np.linalg.norm(old)), 1e-300)) for old, new in zip(W, W_new, strict=True)]
+    return [
+        float(np.linalg.norm(new - old) / max(float(np.linalg.norm(old)), 1e-300))
+        for old, new in zip(W, W_new, strict=True)
+    ]
 
 
 # -- words ---
@@ -338,8 +368,14 @@ def parting(theirs: Course, ours: Course) -> int | None:
     return None
 
 
-def conclusion(theirs: Course, ours: Course, network: NetworkDefinition, start: tuple, batches: Sequence[NDArray[np.int64]],
-               eta: float) -> Iterator[str]:
+def conclusion(
+    theirs: Course,
+    ours: Course,
+    network: NetworkDefinition,
+    start: tuple,
+    batches: Sequence[NDArray[np.int64]],
+    eta: float,
+) -> Iterator[str]:
     """What the courses come to: does the code differ on these data, and does anything learn here."""
     if theirs.stopped:
         yield f"Your step stopped after {len(theirs.W)} batches: {theirs.stopped}."
@@ -349,13 +385,19 @@ def conclusion(theirs: Course, ours: Course, network: NetworkDefinition, start: 
     if apart is not None:
         yield f"Your step and the reference's part after batch {apart}, on the same data from the same weights."
     elif theirs.W and not theirs.stopped:
-        yield f"Your step and the reference's agree on all {len(theirs.W)} batches: what holds learning up is not the step."
+        count = len(theirs.W)
+        yield f"Your step and the reference's agree on all {count} batches: what holds learning up is not the step."
     if ours.W and not learns(ours, network, start):
-        rates = [rate for rate in (eta / 100, eta / 10, eta * 10, eta * 100)
-                 if learns(reference_course(network, *start, batches, rate), network, start)]
+        rates = [
+            rate
+            for rate in (eta / 100, eta / 10, eta * 10, eta * 100)
+            if learns(reference_course(network, *start, batches, rate), network, start)
+        ]
         yield f"The loss does not fall at η = {eta:g}" + (
-            f"; it does at {', '.join(f'{rate:g}' for rate in rates)}." if rates
-            else f" in {len(batches)} batches, nor at rates from η/100 to 100·η; look at inputs, targets and widths.")
+            f"; it does at {', '.join(f'{rate:g}' for rate in rates)}."
+            if rates
+            else f" in {len(batches)} batches, nor at rates from η/100 to 100·η; look at inputs, targets and widths."
+        )
 
 
 def learns(course: Course, network: NetworkDefinition, start: tuple) -> bool:

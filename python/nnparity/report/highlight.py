@@ -1,4 +1,4 @@
-"""A little colour for R and Python source: comments, strings, numbers and keywords; nothing is parsed, nothing can fail."""
+"""A little colour for R and Python source: comments, strings, numbers, keywords; nothing is parsed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 
 KEYWORDS = {
     "R": "if else for while repeat function break next in TRUE FALSE NULL NA Inf return library source",
-    "Python": "if elif else for while def class return import from as with in not and or is lambda yield try except finally "
-              "raise pass break continue global nonlocal None True False assert del",
+    "Python": "if elif else for while def class return import from as with in not and or is lambda yield try except "
+    "finally "
+    "raise pass break continue global nonlocal None True False assert del",
 }
 
 STRINGS = {

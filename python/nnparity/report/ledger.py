@@ -1,4 +1,4 @@
-"""Hold every recorded value against the right one, so that a reader sees line by line where a run leaves the textbook."""
+"""Hold every recorded value against the right one, so that a reader sees where a run leaves the textbook."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Ledger:
 
     @cached_property
     def wrong(self) -> dict[int, tuple[str, np.ndarray | None]]:
-        """ref → label and right value, of every recorded value that differs from what the textbook gives for the probe."""
+        """ref → label and right value, of every recorded value that is not what the textbook gives."""
         found: dict[int, tuple[str, np.ndarray | None]] = {}
         for finding in self.findings:  # the roots first: their right value is that of their own operands
             self._from_root(finding, found)
@@ -87,8 +87,14 @@ class Ledger:
         book, state = self.book, self.state
         sizes = (book.X.shape[0], *[w.shape[0] for w in book.W])
         try:
-            network = define_network(sizes, tuple(state.activations[:-1]), state.activations[-1], state.loss or book.loss,
-                                     slope=book.slope, no_bias=book.no_bias)
+            network = define_network(
+                sizes,
+                tuple(state.activations[:-1]),
+                state.activations[-1],
+                state.loss or book.loss,
+                slope=book.slope,
+                no_bias=book.no_bias,
+            )
             Z, A = forward(network, book.W, book.b, book.X)
             delta, _, _ = backward(network, book.W, Z, A, book.Y)
         except (InputError, FloatingPointError):
@@ -125,7 +131,7 @@ class Ledger:
         return any(_same(change, factor * right) for factor in factors)
 
     def _copies(self, used: np.ndarray, right: np.ndarray, kind: Any):
-        """(ref, value as used, right value, factor) wherever a value was recorded: whole, by sample, or as a sum so far."""
+        """(ref, value as used, right value, factor) of every copy: whole, by sample, or as a sum so far."""
         index = self.follower.index
         if not np.all(np.isfinite(used)):
             return
@@ -143,8 +149,11 @@ class Ledger:
             d_right, a_right = self.ideal.delta[layer], self.ideal.A[layer - 1]
             sums = [np.zeros_like(used), np.zeros_like(used)]
             for i in range(d.shape[1]):
-                terms = [d[:, i], d_right[:, i]] if a is None else [
-                    np.outer(d[:, i], a[:, i]), np.outer(d_right[:, i], a_right[:, i])]
+                terms = (
+                    [d[:, i], d_right[:, i]]
+                    if a is None
+                    else [np.outer(d[:, i], a[:, i]), np.outer(d_right[:, i], a_right[:, i])]
+                )
                 sums = [total + term for total, term in zip(sums, terms, strict=True)]
                 for pair in (terms, sums):
                     for hit in index.find(pair[0]):
@@ -162,7 +171,7 @@ class Ledger:
         return [finding.event, *rest]
 
     def _from_root(self, finding: Any, found: dict[int, tuple[str, np.ndarray | None]]) -> None:
-        """Right values of what a blamed statement computed: its quantity, or a factor that went wrong on the way to it."""
+        """Right values of what a blamed statement computed: its quantity, or a factor of it."""
         if finding.kind in ("convention", "crash"):
             return
         refs = {event.ref for event in self._events_of(finding)}

@@ -1,4 +1,4 @@
-"""The report of a diagnosis as one self-contained page: the candidate's source, coloured line by line, values on a click."""
+"""The report as one self-contained page: the candidate's source, coloured line by line, values on a click."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from nnparity.trace import write_text_atomically
 
 #: Rows and columns of a matrix that the page shows.
 MOST_ROWS, MOST_COLUMNS = 16, 12
-#: Numbers that a page holds, and characters of source; beyond, values are named but not shown, lines far from any recorded one left out.
+#: Numbers that a page holds, and characters of source; beyond, values are named but not shown, and lines far from any
+#: recorded one are left out.
 MOST_NUMBERS = 80_000
 MOST_SOURCE = 400_000
 #: Lines kept on either side of a recorded one when the source is too long.
@@ -50,15 +51,27 @@ def render(diagnosis: Any) -> str:
 
     style, script = (HERE / "page.css").read_text(encoding="utf-8"), (HERE / "page.js").read_text(encoding="utf-8")
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     page = Page(diagnosis)
     return environment.get_template("page.html").render(
-        report=diagnosis.report, verdict_sentence=words.verdict_sentence(diagnosis.report),
-        network=words.network_words(diagnosis.report), remarks=words.REMARKS, standings=STANDINGS,
-        findings=page.findings(), pieces=page.pieces(), counts=page.counts(), data=page.data(),
-        style=style, script=script, script_digest=digest,
+        report=diagnosis.report,
+        verdict_sentence=words.verdict_sentence(diagnosis.report),
+        network=words.network_words(diagnosis.report),
+        remarks=words.REMARKS,
+        standings=STANDINGS,
+        findings=page.findings(),
+        pieces=page.pieces(),
+        counts=page.counts(),
+        data=page.data(),
+        style=style,
+        script=script,
+        script_digest=digest,
     )
 
 
@@ -138,12 +151,16 @@ class Page:
                 skipped += 1
                 continue
             line = self.lines.get((piece.file, piece.cell, n))
-            rows.append({
-                "number": n, "tokens": row, "skipped": skipped,
-                "standing": line.standing if line is not None else "",
-                "hint": self._hint(line, piece.lines[n - 1]) if line is not None else "",
-                "key": self._key(piece.file, piece.cell, n) if line is not None else "",
-            })
+            rows.append(
+                {
+                    "number": n,
+                    "tokens": row,
+                    "skipped": skipped,
+                    "standing": line.standing if line is not None else "",
+                    "hint": self._hint(line, piece.lines[n - 1]) if line is not None else "",
+                    "key": self._key(piece.file, piece.cell, n) if line is not None else "",
+                }
+            )
             skipped = 0
         return rows
 
@@ -172,7 +189,12 @@ class Page:
         """What a click shows: the statements of every line, and the values they refer to."""
         worst_first = sorted(self.lines.items(), key=lambda item: list(STANDINGS).index(item[1].standing))
         lines = {self._key(*place): self._line(line) for place, line in worst_first if line.statements or line.findings}
-        return {"lines": lines, "values": self._values, "first": 1 if self.language == "R" else 0, "language": self.language}
+        return {
+            "lines": lines,
+            "values": self._values,
+            "first": 1 if self.language == "R" else 0,
+            "language": self.language,
+        }
 
     def _key(self, file: str | None, cell: int | None, line: int | None) -> str:
         places = {(piece.file, piece.cell): k for k, piece in enumerate(self.sources)}
@@ -210,7 +232,7 @@ class Page:
         }
 
     def _value(self, ref: int, right: np.ndarray | None, whole: bool) -> int:
-        """The place of a value in the page's table; operands are named with their dims, and with numbers if they are few."""
+        """The place of a value in the page's table; operands come with their dims, and with numbers if these are few."""
         key = (ref, whole)
         if key not in self._places:
             self._places[key] = len(self._values)
@@ -273,5 +295,10 @@ def _window(difference: np.ndarray | None) -> tuple[slice, slice]:
 
 def _rounded(matrix: np.ndarray) -> list[list[float | str]]:
     """Numbers to four digits; what JSON does not know, as words."""
-    return [[float(f"{x:.4g}") if np.isfinite(x) else {True: "NaN"}.get(bool(np.isnan(x)), "Inf" if x > 0 else "−Inf") for x in row]
-            for row in matrix.tolist()]
+    return [
+        [
+            float(f"{x:.4g}") if np.isfinite(x) else {True: "NaN"}.get(bool(np.isnan(x)), "Inf" if x > 0 else "−Inf")
+            for x in row
+        ]
+        for row in matrix.tolist()
+    ]

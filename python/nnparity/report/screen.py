@@ -17,7 +17,12 @@ from nnparity.report.page import worst_of
 
 #: verdict or kind of finding → its colour.
 COLOURS = {
-    "ok": "green", "bug": "red", "crash": "red", "unexplained": "magenta", "declaration": "yellow", "convention": "cyan",
+    "ok": "green",
+    "bug": "red",
+    "crash": "red",
+    "unexplained": "magenta",
+    "declaration": "yellow",
+    "convention": "cyan",
 }
 #: Source lines shown around a finding, and of a long statement.
 CONTEXT, MOST_LINES = 2, 12
@@ -25,11 +30,34 @@ CONTEXT, MOST_LINES = 2, 12
 WIDEST, NAME = 110, 16
 
 #: Signs of the book's notation → what stands for them on a screen that knows no Unicode.
-PLAIN = str.maketrans({
-    "−": "-", "·": "*", "η": "eta", "Σ": "sum ", "⊙": "(*)", "ᵀ": "'", "′": "'", "½": "1/2 ", "δ": "delta", "×": "x", "–": "-",
-    "•": "-", "…": "...", "≤": "<=", "≥": ">=", "∂": "d", "²": "^2", "³": "^3", "▸": ">", "│": "|", "→": "->", "↳": ">", "✓": "+",
-    **{sign: f"^{k}" if k == 1 else str(k) for k, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹") if sign not in "²³"},
-})
+PLAIN = str.maketrans(
+    {
+        "−": "-",
+        "·": "*",
+        "η": "eta",
+        "Σ": "sum ",
+        "⊙": "(*)",
+        "ᵀ": "'",
+        "′": "'",
+        "½": "1/2 ",
+        "δ": "delta",
+        "×": "x",
+        "–": "-",
+        "•": "-",
+        "…": "...",
+        "≤": "<=",
+        "≥": ">=",
+        "∂": "d",
+        "²": "^2",
+        "³": "^3",
+        "▸": ">",
+        "│": "|",
+        "→": "->",
+        "↳": ">",
+        "✓": "+",
+        **{sign: f"^{k}" if k == 1 else str(k) for k, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹") if sign not in "²³"},
+    }
+)
 
 
 def show(diagnosis: Any, console: Console | None = None, show_output: bool = False) -> None:
@@ -64,7 +92,9 @@ def report_lines(diagnosis: Any, width: int, show_output: bool = False) -> Itera
     report, details = diagnosis.report, diagnosis.details
     colour = "green" if report["verdict"] == "convention" else COLOURS[report["verdict"]]
     head = f"{report['verdict'].upper()}  "
-    yield Text.assemble((head, f"bold {colour}"), f"{words.printable(report['candidate'])}: {words.verdict_sentence(report)}")
+    yield Text.assemble(
+        (head, f"bold {colour}"), f"{words.printable(report['candidate'])}: {words.verdict_sentence(report)}"
+    )
     yield from folded("  ".join(f"{name} {word}" for name, word in words.network_words(report)), width, style="dim")
     pieces = words.read_pieces(details.get("files", {}))
     conclusion, objects = details.get("conclusion"), details.get("findings", [])
@@ -88,13 +118,21 @@ def report_lines(diagnosis: Any, width: int, show_output: bool = False) -> Itera
             yield Text(line, style="dim")
 
 
-def finding_lines(number: int, finding: dict[str, Any], pieces: list[words.Piece], worst: Any, width: int) -> Iterator[Text]:
-    """Yield one finding: its name and place, the source with the line marked, what it computes and should, and the proof."""
+def finding_lines(
+    number: int, finding: dict[str, Any], pieces: list[words.Piece], worst: Any, width: int
+) -> Iterator[Text]:
+    """Yield one finding: name and place, the source with the line marked, what it computes and should, the proof."""
     colour = COLOURS[finding["kind"]]
     inside = f" in {finding['function']}()" if finding["function"] else ""
     facts = ", ".join(word for word in (finding["kind"], finding["phase"], finding["quantity"]) if word)
-    yield Text.assemble((f"{number}. {finding['id'] or finding['kind']}", f"bold {colour}"), "  ",
-                        (words.printable(words.place_words(finding)), "bold"), inside, "  ", (facts, "dim"))
+    yield Text.assemble(
+        (f"{number}. {finding['id'] or finding['kind']}", f"bold {colour}"),
+        "  ",
+        (words.printable(words.place_words(finding)), "bold"),
+        inside,
+        "  ",
+        (facts, "dim"),
+    )
     yield from source_lines(finding, pieces, width)
     crash, convention = finding["kind"] == "crash", finding["kind"] == "convention"
     rows = [
@@ -126,13 +164,17 @@ def source_lines(finding: dict[str, Any], pieces: list[words.Piece], width: int)
         text, hit = words.printable(piece.lines[n - 1].rstrip()), first <= n <= last
         if not hit and cell_len(text) > width - 12:
             text = chop_cells(text, max(8, width - 13))[0] + "…"
-        yield Text.assemble(("   ▸" if hit else "    ", "bold red"), (f"{n:5d}  ", "dim"), (text, "bold" if hit else "dim"))
+        yield Text.assemble(
+            ("   ▸" if hit else "    ", "bold red"), (f"{n:5d}  ", "dim"), (text, "bold" if hit else "dim")
+        )
     if shown and shown[-1] < last:
         yield Text(f"    … to line {last}", style="dim")
 
 
-def folded(text: str, width: int, head: Text | None = None, style: str = "", indent: int | None = None) -> Iterator[Text]:
-    """Yield `head` and the text behind it, folded between words at `width` columns; later lines stand under the first."""
+def folded(
+    text: str, width: int, head: Text | None = None, style: str = "", indent: int | None = None
+) -> Iterator[Text]:
+    """Yield `head` and the text behind it, folded at `width` columns; later lines stand under the first."""
     head = head if head is not None else Text()
     margin = cell_len(head.plain) if indent is None else indent
     room, line = max(width - cell_len(head.plain), 20), ""

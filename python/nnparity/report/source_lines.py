@@ -1,4 +1,4 @@
-"""What every source line of a recorded run was worth: its standing, its statements, and the values at each occurrence."""
+"""What every source line of a recorded run was worth: its standing, its statements, their values."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ class SourceLines:
 
     def _line(self, nodes: list[Any], findings: list[int]) -> Line:
         statements = [statement for node in nodes if (statement := self._statements.get(node.id)) is not None]
-        judged = [leaf.judged for statement in statements for leaf in self._telling(statement) if leaf.judged is not None]
+        judged = [
+            leaf.judged for statement in statements for leaf in self._telling(statement) if leaf.judged is not None
+        ]
         kinds = {self.findings[number]["kind"] for number in findings}
         if kinds - {"convention"}:
             standing = "wrong"
@@ -126,16 +128,20 @@ class SourceLines:
         return Line(standing, labels[:MOST_LABELS] + (["…"] if len(labels) > MOST_LABELS else []), statements, findings)
 
     def _updates_wrongly(self, statement: Statement) -> bool:
-        """Whether an update goes wrong right here, from right operands: a finding about updates names one of its lines only."""
+        """Whether an update goes wrong here, from right operands: a finding names only one of its lines."""
         if not any(finding["phase"] == "update" and finding["kind"] == "bug" for finding in self.findings):
             return False
         return any(
-            leaf.judged is not None and not leaf.judged.ok and leaf.judged.label.endswith("_new")
-            and (source := self.run.computed(leaf.ref)) is not None and self.run.statement(source).line == statement.line
+            leaf.judged is not None
+            and not leaf.judged.ok
+            and leaf.judged.label.endswith("_new")
+            and (source := self.run.computed(leaf.ref)) is not None
+            and self.run.statement(source).line == statement.line
             and self.run.statement(source).code == statement.code
             and all(operand.judged.ok for operand in occurrence.operands if operand.judged is not None)
             and any(operand.judged is not None for operand in occurrence.operands)
-            for occurrence in statement.occurrences for leaf in occurrence.results
+            for occurrence in statement.occurrences
+            for leaf in occurrence.results
         )
 
     @staticmethod
@@ -145,8 +151,12 @@ class SourceLines:
         if any(leaf.judged is not None for leaf in results):
             return results
         names = {leaf.text for leaf in results}
-        return [leaf for occurrence in statement.occurrences for leaf in occurrence.operands
-                if not leaf.text.isidentifier() and leaf.text not in names]
+        return [
+            leaf
+            for occurrence in statement.occurrences
+            for leaf in occurrence.operands
+            if not leaf.text.isidentifier() and leaf.text not in names
+        ]
 
     # -- statements ---
 
@@ -170,8 +180,11 @@ class SourceLines:
             if not self._is_result(node, root):
                 inner.append(event)
                 continue
-            same = current is not None and current[1:] == (event.frame, event.occ) and (
-                current[0] == event.node or node.kind == "after")
+            same = (
+                current is not None
+                and current[1:] == (event.frame, event.occ)
+                and (current[0] == event.node or node.kind == "after")
+            )
             current = (event.node, event.frame, event.occ)
             if not same:
                 total += 1
@@ -187,11 +200,15 @@ class SourceLines:
 
     @staticmethod
     def _is_result(node: Any, root: Any) -> bool:
-        return node.kind in ("assign", "return", "after") or (node.id == root.id and node.kind in STATEMENTS | {"call", "cond"})
+        return node.kind in ("assign", "return", "after") or (
+            node.id == root.id and node.kind in STATEMENTS | {"call", "cond"}
+        )
 
     def _name(self, root: Any, event: Any) -> str:
         node = self.run.node(event)
-        text = node.text if node.kind == "after" else node.target or ("returned" if node.kind == "return" else node.text)
+        text = (
+            node.text if node.kind == "after" else node.target or ("returned" if node.kind == "return" else node.text)
+        )
         return f"{text}{event.path}" if event.path else text
 
     def _operands(self, events: list[Any], frame: int) -> list[Leaf]:

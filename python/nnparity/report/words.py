@@ -1,4 +1,4 @@
-"""The words that the screen and the page share: verdicts, places, evidence and proof, and the source that findings point into."""
+"""The words that the screen and the page share, and the source that findings point into."""
 
 from __future__ import annotations
 
@@ -125,7 +125,9 @@ def read_pieces(files: dict[str, Path]) -> list[Piece]:
             continue
         if str(path).endswith(".ipynb"):
             notebook = json.loads(text)
-            cells = notebook.get("cells") or [cell for sheet in notebook.get("worksheets", ()) for cell in sheet["cells"]]
+            cells = notebook.get("cells") or [
+                cell for sheet in notebook.get("worksheets", ()) for cell in sheet["cells"]
+            ]
             for number, cell in enumerate(cells, start=1):  # text cells count, as in the findings
                 if cell.get("cell_type") == "code":
                     pieces.append(Piece(name, number, _lines("".join(cell.get("source", cell.get("input", ""))))))
@@ -142,7 +144,9 @@ def find_piece(pieces: list[Piece], file: str | None, cell: int | None) -> Piece
 def printable(text: str) -> str:
     """Text without what would steer a terminal: tabs become spaces, other control characters a visible sign."""
     text = text.expandtabs(4)
-    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c != "\n" else c for c in text)
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c != "\n" else c for c in text
+    )
 
 
 def _text(path: Path) -> str:
