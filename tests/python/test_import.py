@@ -47,3 +47,4 @@ def test_version_is_that_of_both_packages(root):
     assert f'version = "{version}"' in (root / "pyproject.toml").read_text()
     assert f"\nVersion: {version}\n" in (root / "DESCRIPTION").read_text()
     assert f"# nnparity {version}\n" in (root / "NEWS.md").read_text()
+    assert f'NNPARITY_VERSION <- "{version}"' in (root / "R" / "main.R").read_text()
