@@ -84,9 +84,29 @@ ACTIVATION_BALLS <- list(
   silu = silu_balls
 )
 
+# The ball of a function that has none in the tables: its values at both ends, and 64 roundings of |f| + 1. A word added
+# to a registry of the reference is judged by this estimate until its balls are written here.
+probed_ball <- function(f, x) {
+  value <- f(x$value)
+  radius <- pmax(abs(f(x$value + x$radius) - value), abs(f(x$value - x$radius) - value))
+  ball_round(ball_of(value, radius), 64, abs(value) + 1)
+}
+
+# The balls of f(z) and f'(z) of one elementwise activation.
+elementwise_balls <- function(part, z, network) {
+  if (part %in% names(ACTIVATION_BALLS)) return(ACTIVATION_BALLS[[part]](z, network))
+  fast <- get_arithmetic("fast")
+  f <- ACTIVATIONS[[part]]
+  if (is.null(f$derivative)) return(rep(list(ball_of(z$value, NaN * z$radius)), 2L))
+  list(
+    probed_ball(function(x) f$value(x, network, fast), z),
+    probed_ball(function(x) f$derivative(x, f$value(x, network, fast), network, fast), z)
+  )
+}
+
 # The ball of one activation's value.
 activation_ball <- function(part, z, network) {
-  if (part == "softmax") ball_softmax(z) else ACTIVATION_BALLS[[part]](z, network)[[1L]]
+  if (part == "softmax") ball_softmax(z) else elementwise_balls(part, z, network)[[1L]]
 }
 
 # z, then the ball after each part of a composition.
@@ -107,7 +127,7 @@ backprop_balls <- function(parts, balls, dA, network) {
       dA <- ball_round(ball_multiply(a, ball_subtract(dA, mean)), 4)
     } else {
       # delta = dA * f'(z)
-      dA <- ball_round(ball_multiply(dA, ACTIVATION_BALLS[[parts[[k]]]](balls[[k]], network)[[2L]]), 4)
+      dA <- ball_round(ball_multiply(dA, elementwise_balls(parts[[k]], balls[[k]], network)[[2L]]), 4)
     }
   }
   dA
@@ -169,6 +189,17 @@ LOSS_BALLS <- list(
   binary_cross_entropy = binary_cross_entropy_balls,
   categorical_cross_entropy = categorical_cross_entropy_balls
 )
+
+# The balls of the terms of C_i and of dC_i/da.
+loss_balls <- function(a, y, network) {
+  if (network$loss %in% names(LOSS_BALLS)) return(LOSS_BALLS[[network$loss]](a, y, network))
+  fast <- get_arithmetic("fast")
+  loss <- LOSSES[[network$loss]]
+  list(
+    probed_ball(function(x) loss$value(x, y$value, network, fast), a),
+    probed_ball(function(x) loss$gradient(x, y$value, network, fast), a)
+  )
+}
 
 # y * terms, with 0 * Inf = 0: what has no weight does not count.
 weigh_ball <- function(y, terms) {
@@ -328,6 +359,33 @@ OPTIMIZER_BALLS <- list(
   adamw = adamw_balls
 )
 
+# The balls of a new parameter and of its memory, by the optimizer's rule.
+optimizer_balls <- function(optimizer, p, g, memory, count, is_weight) {
+  eta <- optimizer$eta
+  hyper <- optimizer$hyper
+  if (optimizer$name %in% names(OPTIMIZER_BALLS)) {
+    return(OPTIMIZER_BALLS[[optimizer$name]](p, g, memory, eta, hyper, count, is_weight))
+  }
+  inputs <- c(list(p, g), memory)
+  results <- function(k, move) {
+    values <- lapply(seq_along(inputs), function(i) if (i == k) move(inputs[[i]]) else inputs[[i]]$value)
+    new <- OPTIMIZERS[[optimizer$name]]$update(values[[1L]], values[[2L]], values[-(1:2)], eta, hyper, count, is_weight)
+    c(new[1L], new[[2L]])
+  }
+  centre <- results(1L, function(x) x$value)
+  balls <- lapply(seq_along(centre), function(i) {
+    value <- centre[[i]]
+    radius <- 0 * value
+    for (k in seq_along(inputs)) {
+      above <- results(k, function(x) x$value + x$radius)[[i]]
+      below <- results(k, function(x) x$value - x$radius)[[i]]
+      radius <- radius + pmax(abs(above - value), abs(below - value))
+    }
+    ball_round(ball_of(value, radius), 64, abs(value) + abs(value - p$value))
+  })
+  list(balls[[1L]], balls[-1L])
+}
+
 # rate * memory + (1 - rate) * term.
 moving_average_ball <- function(memory, term, rate) {
   ball_add(ball_scale(memory, rate), ball_round(ball_scale(term, 1 - rate), 2))
@@ -423,7 +481,7 @@ compute_output_balls <- function(step) {
   Y <- ball_exact(started(step, "Y")$value) # targets are data: both had the same
   before <- chain_balls(before_last, Z, network)
   if (is.null(stable_pair(network))) {
-    loss <- LOSS_BALLS[[network$loss]](A, Y, network)
+    loss <- loss_balls(A, Y, network)
     return(list(loss[[1L]], backprop_balls(parts, c(before, list(A)), loss[[2L]], network)))
   }
   pair <- PAIR_BALLS[[network$loss]][[parts[[length(parts)]]]](before[[length(before)]], A, Y)
@@ -482,12 +540,11 @@ update_balls <- function(step, parameter) {
   gradients <- clip_balls(optimizer, lapply(stats::setNames(nm = names), function(name) computed_ball(step, name)))
   memory <- if (length(rule$memory)) paste0(parameter, "_", rule$memory) else character()
   count <- if (isTRUE(rule$counts)) step$inputs[[1L]]$step_count + 1 else 0
-  result <- OPTIMIZER_BALLS[[optimizer$name]](
+  result <- optimizer_balls(
+    optimizer,
     started_ball(step, parameter),
     gradients[[paste0("d", parameter)]],
     lapply(memory, function(name) started_ball(step, name)),
-    optimizer$eta,
-    optimizer$hyper,
     count,
     startsWith(parameter, "W")
   )

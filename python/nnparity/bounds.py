@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from nnparity.activations import activation_parts
-from nnparity.arithmetic import Array, select
+from nnparity.activations import ACTIVATIONS, activation_parts
+from nnparity.arithmetic import Array, get_arithmetic, select
 from nnparity.checks import stop_input
-from nnparity.losses import stable_pair
+from nnparity.losses import LOSSES, stable_pair
 from nnparity.network import NetworkDefinition
 from nnparity.optimizers import OPTIMIZERS, Optimizer
 from nnparity.rounding import (
@@ -158,9 +158,33 @@ ACTIVATION_BALLS: dict[str, Callable[[Ball, Any], tuple[Ball, Ball]]] = {
 }
 
 
+def probed_ball(f: Callable[[Array], Array], x: Ball) -> Ball:
+    """The ball of a function that has none in the tables: its values at both ends, and 64 roundings of |f| + 1.
+
+    A word added to a registry of the reference is judged by this estimate until its balls are written here.
+    """
+    value = f(x.value)
+    radius = np.maximum(np.abs(f(x.value + x.radius) - value), np.abs(f(x.value - x.radius) - value))
+    return ball_round(Ball(value, radius), 64, np.abs(value) + 1.0)
+
+
+def elementwise_balls(part: str, z: Ball, network) -> tuple[Ball, Ball]:
+    """The balls of f(z) and f'(z) of one elementwise activation."""
+    if part in ACTIVATION_BALLS:
+        return ACTIVATION_BALLS[part](z, network)
+    fast, f = get_arithmetic("fast"), ACTIVATIONS[part]
+    if f.derivative is None:
+        return Ball(z.value, np.nan * z.radius), Ball(z.value, np.nan * z.radius)
+    slope = f.derivative
+    return (
+        probed_ball(lambda x: f.value(x, network, fast), z),
+        probed_ball(lambda x: slope(x, f.value(x, network, fast), network, fast), z),
+    )
+
+
 def activation_ball(part: str, z: Ball, network) -> Ball:
     """The ball of one activation's value."""
-    return ball_softmax(z) if part == "softmax" else ACTIVATION_BALLS[part](z, network)[0]
+    return ball_softmax(z) if part == "softmax" else elementwise_balls(part, z, network)[0]
 
 
 def chain_balls(parts, z: Ball, network) -> list[Ball]:
@@ -182,7 +206,7 @@ def backprop_balls(parts, balls, dA: Ball, network) -> Ball:
             dA = ball_round(ball_multiply(a, ball_subtract(dA, mean)), 4)
         else:
             # delta = dA * f'(z)
-            dA = ball_round(ball_multiply(dA, ACTIVATION_BALLS[parts[k]](balls[k], network)[1]), 4)
+            dA = ball_round(ball_multiply(dA, elementwise_balls(parts[k], balls[k], network)[1]), 4)
     return dA
 
 
@@ -238,6 +262,17 @@ LOSS_BALLS: dict[str, Callable[[Ball, Ball, Any], tuple[Ball, Ball]]] = {
     "binary_cross_entropy": binary_cross_entropy_balls,
     "categorical_cross_entropy": categorical_cross_entropy_balls,
 }
+
+
+def loss_balls(a: Ball, y: Ball, network) -> tuple[Ball, Ball]:
+    """The balls of the terms of C_i and of dC_i/da."""
+    if network.loss in LOSS_BALLS:
+        return LOSS_BALLS[network.loss](a, y, network)
+    fast, loss = get_arithmetic("fast"), LOSSES[network.loss]
+    return (
+        probed_ball(lambda x: loss.value(x, y.value, network, fast), a),
+        probed_ball(lambda x: loss.gradient(x, y.value, network, fast), a),
+    )
 
 
 def weigh_ball(y: Ball, terms: Ball) -> Ball:
@@ -397,6 +432,28 @@ OPTIMIZER_BALLS: dict[str, Callable[..., NewBalls]] = {
 }
 
 
+def optimizer_balls(optimizer, p: Ball, g: Ball, memory, count: float, is_weight: bool) -> NewBalls:
+    """The balls of a new parameter and of its memory, by the optimizer's rule."""
+    eta, hyper = optimizer.eta, optimizer.hyper
+    if optimizer.name in OPTIMIZER_BALLS:
+        return OPTIMIZER_BALLS[optimizer.name](p, g, memory, eta, hyper, count, is_weight)
+    inputs = [p, g, *memory]
+
+    def results(k: int, move: Callable[[Ball], Array]) -> list[Array]:
+        values = [move(x) if i == k else x.value for i, x in enumerate(inputs)]
+        new, kept = OPTIMIZERS[optimizer.name].update(values[0], values[1], values[2:], eta, hyper, count, is_weight)
+        return [new, *kept]
+
+    balls = []
+    for i, value in enumerate(results(0, lambda x: x.value)):
+        radius = np.zeros(value.shape)
+        for k in range(len(inputs)):
+            ends = [results(k, move)[i] for move in (lambda x: x.value + x.radius, lambda x: x.value - x.radius)]
+            radius += np.maximum(*(np.abs(end - value) for end in ends))
+        balls.append(ball_round(Ball(value, radius), 64, np.abs(value) + np.abs(value - p.value)))
+    return balls[0], balls[1:]
+
+
 def moving_average_ball(memory: Ball, term: Ball, rate: float) -> Ball:
     """rate * memory + (1 - rate) * term."""
     return ball_add(ball_scale(memory, rate), ball_round(ball_scale(term, 1.0 - rate), 2))
@@ -520,7 +577,7 @@ def compute_output_balls(step: Step) -> tuple[Ball, Ball]:
     Y = ball_exact(started(step, "Y").value)  # targets are data: both had the same
     balls = [*chain_balls(parts[:-1], Z, network), A]
     if stable_pair(network) is None:
-        terms, dA = LOSS_BALLS[network.loss](A, Y, network)
+        terms, dA = loss_balls(A, Y, network)
         return terms, backprop_balls(parts, balls, dA, network)
     terms, delta = PAIR_BALLS[network.loss][parts[-1]](balls[-2], A, Y)
     return terms, backprop_balls(parts[:-1], balls[:-1], delta, network)
@@ -581,12 +638,11 @@ def update_balls(step: Step, parameter: str) -> dict[str, Ball]:
     gradients = clip_balls(optimizer, {name: computed_ball(step, name) for name in names})
     memory = [f"{parameter}_{word}" for word in rule.memory]
     count = float(step.inputs[0]["step_count"]) + 1.0 if rule.counts else 0.0
-    value, balls = OPTIMIZER_BALLS[optimizer.name](
+    value, balls = optimizer_balls(
+        optimizer,
         started_ball(step, parameter),
         gradients[f"d{parameter}"],
         [started_ball(step, name) for name in memory],
-        optimizer.eta,
-        optimizer.hyper,
         count,
         parameter.startswith("W"),
     )

@@ -8,14 +8,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from nnparity.activations import ACTIVATIONS
+from nnparity.activations import ACTIVATIONS, Activation
 from nnparity.arithmetic import get_arithmetic
 from nnparity.bounds import ACTIVATION_BALLS, LOSS_BALLS, OPTIMIZER_BALLS, PAIR_BALLS, step_bounds
 from nnparity.checks import InputError
 from nnparity.compare import compare_traces, first_difference
-from nnparity.losses import LOSSES, STABLE_PAIRS
+from nnparity.losses import LOSSES, STABLE_PAIRS, Loss
 from nnparity.network import define_network
-from nnparity.optimizers import OPTIMIZERS, define_optimizer, initial_state
+from nnparity.optimizers import OPTIMIZERS, UpdateRule, define_optimizer, initial_state
 from nnparity.rounding import UNIT_ROUNDOFF, Ball, ball_divide, ball_log, ball_sqrt, ball_step, gamma_bound
 from nnparity.trace import Trace, trace_step
 
@@ -143,3 +143,20 @@ def test_bounds_need_to_know_the_start():
 def test_gamma():
     assert gamma_bound(1) == pytest.approx(UNIT_ROUNDOFF)
     assert gamma_bound(1000) > 1000 * UNIT_ROUNDOFF
+
+
+def test_a_word_added_to_a_registry_is_judged_by_an_estimate(monkeypatch):
+    softsign = Activation(
+        lambda Z, network, arithmetic: Z / (1 + np.abs(Z)), lambda Z, A, *rest: 1 / (1 + np.abs(Z)) ** 2
+    )
+    monkeypatch.setitem(ACTIVATIONS, "softsign", softsign)
+    monkeypatch.setitem(LOSSES, "quartic", Loss(lambda A, Y, *rest: (A - Y) ** 4, lambda A, Y, *rest: 4 * (A - Y) ** 3))
+    rule = UpdateRule(lambda w, g, memory, eta, *rest: (w - eta * np.tanh(g), [memory[0] + g]), memory=("seen",))
+    monkeypatch.setitem(OPTIMIZERS, "bounded", rule)
+    network = define_network([6, 5, 4], "softsign", loss="quartic")
+    for seed in range(5):
+        optimizer, ours, theirs = two_traces(network, define_optimizer("bounded"), seed)
+        assert first_difference(compare_traces(ours, theirs, network, optimizer)) is None
+    for quantity in ("A1", "loss", "delta2", "delta1", "W1_new", "W1_seen"):
+        wrong = Trace(theirs | {quantity: theirs[quantity] * (1 + 1e-9)}, theirs.inputs)
+        assert first_difference(compare_traces(ours, wrong, network, optimizer)).quantity == quantity

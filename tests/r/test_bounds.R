@@ -111,3 +111,10 @@ expect_identical(given, step_bounds(network, rule, traces[[1L]], traces[[2L]]))
 # gamma.
 expect_equal(gamma_bound(1), unit_roundoff)
 expect_true(gamma_bound(1000) > 1000 * unit_roundoff)
+
+# A word added to a registry is judged by an estimate.
+ball <- probed_ball(function(x) x^2, ball_of(c(3, -3), c(1e-3, 0)))
+expect_equal(ball$radius[[1L]], 6.001e-3)
+expect_equal(ball$radius[[2L]], gamma_bound(64) * 10)
+network <- list(slope = 0.01)
+expect_equal(elementwise_balls("relu", ball_of(c(1, -1), c(0, 0)), network)[[2L]]$value, c(1, 0))
