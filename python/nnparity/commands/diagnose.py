@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -12,18 +13,20 @@ from nnparity.commands.options import network_options
 
 @click.command("diagnose", short_help="Find the wrong line in somebody's own network.")
 @click.argument("candidate", type=click.Path(path_type=Path))
-@click.option("--adapter", type=click.Path(path_type=Path), help="File that defines step(W, b, X, Y, eta) with the candidate's functions.")
+@click.option("--adapter", type=click.Path(path_type=Path),
+              help="File that defines step(W, b, X, Y, eta) with the candidate's functions.")
 @network_options("4,6,3", None, None, None, 7, 0.5)
 @click.option("--functions-only", is_flag=True, default=None, help="Take the candidate's definitions, not its actions.")
-@click.option("--data", type=click.Path(path_type=Path), help="Run the candidate's step on your own data as well (CSV, IDX).")
+@click.option("--data", type=click.Path(path_type=Path),
+              help="Run the candidate's step on your own data as well (CSV, IDX).")
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds that loading, and each run, may take.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report as JSON.")
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the report as one self-contained page.")
 @click.option("--show-output", is_flag=True, help="Show what the candidate printed.")
 @click.option("--check-adapter", is_flag=True, help="Run the adapter once and say what arrived and what came back.")
-def command(candidate, adapter, sizes, activation, output_activation, loss, slope, batch, eta, seed, no_bias, functions_only,
-            data, timeout, json_file, html_file, show_output, check_adapter):
-    """Find the line in CANDIDATE (R or Python) that is wrong, what it computes and what it should.
+def command(candidate, adapter, sizes, activation, output_activation, loss, slope, batch, eta, seed, no_bias,
+            functions_only, data, timeout, json_file, html_file, show_output, check_adapter):
+    r"""Find the line in CANDIDATE (R or Python) that is wrong, what it computes and what it should.
 
     CANDIDATE, or the file given by --adapter, defines
 
@@ -36,21 +39,38 @@ def command(candidate, adapter, sizes, activation, output_activation, loss, slop
     from nnparity.diagnosis.diagnose import Options, diagnose
     from nnparity.report import screen
 
-    for option, path in (("--json", json_file), ("--html", html_file)):
-        if path is not None and not (path.parent or Path(".")).is_dir():
-            raise InputError(f"{option} must name a file in a folder that exists, not {path}.")
-    options = Options(sizes, activation, output_activation, loss, slope, batch, eta, seed, no_bias, functions_only, timeout)
+    options = Options(
+        sizes, activation, output_activation, loss, slope, batch, eta, seed, no_bias, functions_only, timeout
+    )
     if check_adapter:
-        from nnparity.diagnosis.scaffold import check_adapter as check
+        from nnparity.diagnosis.adapter_check import check_adapter as check
 
         click.echo(check(candidate, adapter, options))
         return 0
+    for option, path in (("--json", json_file), ("--html", html_file)):
+        if path is not None:
+            check_writable(option, path)
     diagnosis = diagnose(candidate, adapter, options=options, data=data)
-    screen.show(diagnosis, show_output=show_output)
     if json_file is not None:
         diagnosis.write_json(json_file)
     if html_file is not None:
         from nnparity.report import page
 
         page.write(diagnosis, html_file)
+    screen.show(diagnosis, show_output=show_output)
     return diagnosis.exit_status
+
+
+def check_writable(option: str, path: Path) -> None:
+    """Say before the work begins that a report could not be written.
+
+    Raises
+    ------
+    InputError
+    """
+    if path.is_dir():
+        raise InputError(f"{option} must name a file, not the folder {path}.")
+    if not path.parent.is_dir():
+        raise InputError(f"{option} must name a file in a folder that exists, not {path}.")
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise InputError(f"{option} must name a file that can be written, not {path}.")

@@ -372,7 +372,7 @@ def conclusion(
     theirs: Course,
     ours: Course,
     network: NetworkDefinition,
-    start: tuple,
+    start: tuple[list[Array], list[Array], Array, Array],
     batches: Sequence[NDArray[np.int64]],
     eta: float,
 ) -> Iterator[str]:
@@ -400,7 +400,7 @@ def conclusion(
         )
 
 
-def learns(course: Course, network: NetworkDefinition, start: tuple) -> bool:
+def learns(course: Course, network: NetworkDefinition, start: tuple[list[Array], list[Array], Array, Array]) -> bool:
     """Whether the loss of the same samples is clearly lower after the course than before it."""
     W, b, X, Y = start
     if course.stopped or not course.W:

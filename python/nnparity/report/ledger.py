@@ -73,10 +73,9 @@ class Ledger:
     def root(self, finding: Any) -> tuple[np.ndarray, np.ndarray] | None:
         """The recorded and the right value of a root cause, as far as both are known."""
         for event in self._events_of(finding):
-            if event.ref in self.wrong and self.wrong[event.ref][1] is not None:
-                recorded, right = self.run.values[event.ref], self.wrong[event.ref][1]
-                if recorded.shape == right.shape:
-                    return recorded, right
+            recorded, (_, right) = self.run.values[event.ref], self.wrong.get(event.ref, ("", None))
+            if right is not None and recorded.shape == right.shape:
+                return recorded, right
         return None
 
     # -- what the textbook gives for the probe, with nothing wrong before ---

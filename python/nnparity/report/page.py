@@ -232,7 +232,7 @@ class Page:
         }
 
     def _value(self, ref: int, right: np.ndarray | None, whole: bool) -> int:
-        """The place of a value in the page's table; operands come with their dims, and with numbers if these are few."""
+        """The place of a value in the page's table; operands come with dims, and with numbers if few."""
         key = (ref, whole)
         if key not in self._places:
             self._places[key] = len(self._values)
@@ -286,19 +286,22 @@ def _window(difference: np.ndarray | None) -> tuple[slice, slice]:
         return slice(0, MOST_ROWS), slice(0, MOST_COLUMNS)
     matrix = _matrix(difference)
     row, column = np.unravel_index(int(np.nanargmax(matrix)), matrix.shape)
-    return tuple(
-        slice(start, start + most)
-        for place, most, size in ((int(row), MOST_ROWS, matrix.shape[0]), (int(column), MOST_COLUMNS, matrix.shape[1]))
-        for start in (max(0, min(place - most // 2, size - most)),)
-    )
+    return _around(int(row), MOST_ROWS, matrix.shape[0]), _around(int(column), MOST_COLUMNS, matrix.shape[1])
+
+
+def _around(place: int, most: int, size: int) -> slice:
+    start = max(0, min(place - most // 2, size - most))
+    return slice(start, start + most)
 
 
 def _rounded(matrix: np.ndarray) -> list[list[float | str]]:
     """Numbers to four digits; what JSON does not know, as words."""
-    return [
-        [
-            float(f"{x:.4g}") if np.isfinite(x) else {True: "NaN"}.get(bool(np.isnan(x)), "Inf" if x > 0 else "−Inf")
-            for x in row
-        ]
-        for row in matrix.tolist()
-    ]
+    return [[_number(x) for x in row] for row in matrix.tolist()]
+
+
+def _number(x: float) -> float | str:
+    if np.isnan(x):
+        return "NaN"
+    if np.isinf(x):
+        return "Inf" if x > 0 else "−Inf"
+    return float(f"{x:.4g}")
