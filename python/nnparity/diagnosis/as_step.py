@@ -76,10 +76,10 @@ def as_step(
     ):
         if word not in words:
             raise ValueError(f"as_step: {name} must be one of {', '.join(words)}, not {word!r}")
-    for side, layout in (("row", "in_by_out"), ("column", "out_by_in")):
-        if bias.endswith(side) and weights != layout:
+    for side, needed in (("row", "in_by_out"), ("column", "out_by_in")):
+        if bias.endswith(side) and weights != needed:
             raise ValueError(
-                f'as_step: bias="{bias}" goes with weights="{layout}", for a {side} has as many numbers as the bias'
+                f'as_step: bias="{bias}" goes with weights="{needed}", for a {side} has as many numbers as the bias'
             )
     if returns == "holder" and holder is None:
         raise ValueError('as_step: returns="holder" needs a holder')

@@ -122,7 +122,7 @@ class Run:
         return record.call_node, record.parent
 
     def calls_above(self, frame: int) -> list[tuple[int, int]]:
-        chain = []
+        chain: list[tuple[int, int]] = []
         while (call := self.call_of(frame)) is not None and len(chain) < 60:
             chain.append(call)
             frame = call[1]
