@@ -42,9 +42,10 @@ mirror: $(ready) ## hold the two sources together, file by file, function by fun
 parity: $(ready) ## the lockstep suite alone
 	$(bin)/pytest -q tests/parity
 
-prove: $(ready) ## every suite with the long sweeps in full
+prove: $(ready) ## every suite with the long sweeps in full, and what the numbers rest on; MNIST=FOLDER for the long run
 	$(bin)/pytest -q --prove
 	Rscript tests/r/run.R --prove
+	$(bin)/python tests/parity/prove.py $(if $(MNIST),--mnist $(MNIST))
 
 bench: $(ready) ## the speed table
 	$(bin)/pytest -q tests/benchmarks --benchmark-only
