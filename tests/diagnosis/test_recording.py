@@ -400,3 +400,14 @@ def test_r_candidates_that_stop_inside_step(tmp_path, line, status):
     assert recording.status == status, recording.error
     if status in ("error", "quit", "timeout"):
         assert recording.error.line in (2, 3)
+
+
+def test_a_step_that_is_too_slow_only_when_recorded_is_no_crash(tmp_path):
+    source = body("k = 0", "for i in range(3_000_000): k = k + i")
+    with rec.CandidateProcess(timeout=1.5, max_events=10**9, max_bytes=10**12) as process:
+        process.load(write(tmp_path, source))
+        with pytest.raises(failures.TooSlow, match="--timeout"):
+            process.run_twice(W, B, X, Y, 0.5)
+    with rec.CandidateProcess(timeout=20) as process:
+        process.load(tmp_path / "net.py")
+        assert process.run_twice(W, B, X, Y, 0.5).truncated

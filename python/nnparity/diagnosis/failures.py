@@ -79,8 +79,8 @@ class Nondeterministic(CandidateFailure):
     """Two runs from the same random state disagree."""
 
 
-class RecorderTrouble(RuntimeError):
-    """nnparity's own recorder failed: not the candidate's fault."""
+class TooSlow(CandidateFailure):
+    """Recording makes `step` outlast its time limit."""
 
 
 def load_failure(report: dict[str, Any], loaded: Any, file: str | None, timeout: float) -> CandidateFailure:

@@ -91,6 +91,8 @@ class Memory:
                 self.events.append((node, number, occ, path, ref, None))
             if len(self.events) >= self.most_events or self.bytes >= self.most_bytes:
                 self.truncated = True
+                # From here on the candidate runs at its own pace; injections further on need the count of evaluations.
+                self.active = bool(self.injections)
         return occ
 
     # -- frames ---

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -289,11 +290,18 @@ class CandidateProcess:
         ------
         Nondeterministic
             If the two runs differ.
+        TooSlow
+            If step ends in time only when it is not recorded.
         """
         recorded = self.run(W, b, X, Y, eta, seed, True, **options)
         plain = self.run(W, b, X, Y, eta, seed, False, **options)
         if same_outcome(recorded, plain):
             return recorded
+        if recorded.status == "timeout":
+            raise failures.TooSlow(
+                f"step ends within {self.timeout:g} seconds, but not while it is recorded: give it more time "
+                "(--timeout SECONDS) or less to do (--sizes, --batch)."
+            )
         raise failures.Nondeterministic(
             f"Two runs of step from the same random state (seed {seed}) gave different results, so there is nothing to "
             "hold against the textbook: the candidate draws numbers that no seed fixes (the time, an unseeded "
@@ -312,8 +320,6 @@ class CandidateProcess:
             stdout=answer.output,
             seconds=answer.seconds,
         )
-        if nodes and self.loaded.language == "R":
-            self.loaded.nodes = recording.nodes
         recording.frames = {
             item["id"]: Frame(
                 item["id"],
@@ -448,6 +454,7 @@ class CandidateProcess:
             self._kill()
         answer = Answer(*read_response(place / f"response_{k}.jsonl", place / f"response_{k}.bin"), fate, words)
         answer.seconds = time.monotonic() - started
+        self._output.settle(self._child)
         answer.output = (
             "".join(item.get("text") or "" for item in answer.items if item["t"] in ("stdout", "stderr"))
             or self._output.text()
@@ -534,6 +541,15 @@ class Output:
 
         self._thread = threading.Thread(target=read, daemon=True)
         self._thread.start()
+
+    def settle(self, child: subprocess.Popen[bytes] | None) -> None:
+        """Wait until what the child has written is read."""
+        deadline = time.monotonic() + 0.1
+        with contextlib.suppress(OSError, ValueError):
+            while child is not None and child.stdout and time.monotonic() < deadline:
+                if not select.select([child.stdout], [], [], 0)[0]:
+                    break
+                time.sleep(0.001)
 
     def restart(self) -> None:
         """Forget what the last request printed."""
