@@ -1,5 +1,6 @@
 """`import nnparity` is light, and every public name can be had."""
 
+import ast
 import subprocess
 import sys
 
@@ -48,3 +49,14 @@ def test_version_is_that_of_both_packages(root):
     assert f"\nVersion: {version}\n" in (root / "DESCRIPTION").read_text()
     assert f"# nnparity {version}\n" in (root / "NEWS.md").read_text()
     assert f'NNPARITY_VERSION <- "{version}"' in (root / "R" / "main.R").read_text()
+
+
+def test_type_checkers_see_the_public_names(root):
+    stub = ast.parse((root / "python" / "nnparity" / "__init__.pyi").read_text())
+    typed = {
+        alias.asname: node.module.removeprefix("nnparity.")
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert typed == nnparity._HOME
