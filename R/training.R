@@ -115,17 +115,10 @@ training_step <- function(network, optimizer, dropout, W, b, X, Y, state, stream
   list(W = updated$W, b = updated$b, state = updated$state, Z_L = passed$Z[[layers]], A_L = passed$A[[layers + 1L]])
 }
 
-# One epoch: all samples once, in the order of sample.int(n), plan$batch at a time: list(state =, loss =, metric =): the state
-# after it, without its row of history; loss and metric of all samples, each as its own step found it (with the penalties of
-# the last weights). X, Y: n_0 x n and n_L x n, one column per sample. optimizer: with this epoch's eta.
-train_epoch <- function(network, optimizer, plan, state, X, Y, arithmetic = "fast") {
-  arithmetic <- get_arithmetic(arithmetic)
-  stream <- r_from_state(state$random_seed)
+# One step for each batch, the samples in that order: list(W =, b =, state =, Z_L =, A_L =): parameters and memory after the last
+# step; each sample's outputs before its step, n_L x n, in the order of the samples.
+run_batches <- function(network, optimizer, plan, W, b, X, Y, state, order, stream, arithmetic) {
   n <- ncol(X)
-  order <- r_sample_int(stream, n)
-  W <- state$W
-  b <- state$b
-  memory <- state$optimizer_state
   Z_L <- matrix(0, nrow(Y), n)
   A_L <- matrix(0, nrow(Y), n)
   for (first in seq.int(1, n, by = plan$batch)) {
@@ -133,19 +126,37 @@ train_epoch <- function(network, optimizer, plan, state, X, Y, arithmetic = "fas
     batch <- order[places]
     X_batch <- take_columns(X, batch)
     Y_batch <- take_columns(Y, batch)
-    stepped <- training_step(network, optimizer, plan$dropout, W, b, X_batch, Y_batch, memory, stream, arithmetic)
+    stepped <- training_step(network, optimizer, plan$dropout, W, b, X_batch, Y_batch, state, stream, arithmetic)
     W <- stepped$W
     b <- stepped$b
-    memory <- stepped$state
+    state <- stepped$state
     Z_L[, places] <- stepped$Z_L
     A_L[, places] <- stepped$A_L
   }
+  list(W = W, b = b, state = state, Z_L = Z_L, A_L = A_L)
+}
+
+# One epoch: all samples once, in the order of sample.int(n), plan$batch at a time: list(state =, loss =, metric =): the state
+# after it, without its row of history; loss and metric of all samples, each as its own step found it (with the penalties of
+# the last weights). X, Y: n_0 x n and n_L x n, one column per sample. optimizer: with this epoch's eta. buffered: take the
+# steps of `fast_step` where there are some; they give the same bits sooner.
+train_epoch <- function(network, optimizer, plan, state, X, Y, arithmetic = "fast", buffered = TRUE) {
+  arithmetic <- get_arithmetic(arithmetic)
+  stream <- r_from_state(state$random_seed)
+  order <- r_sample_int(stream, ncol(X))
+  if (buffered && fast_step_applies(network, optimizer, plan$dropout, arithmetic)) {
+    done <- fast_batches(network, optimizer, plan$batch, state$W, state$b, X, Y, order)
+  } else {
+    done <- run_batches(
+      network, optimizer, plan, state$W, state$b, X, Y, state$optimizer_state, order, stream, arithmetic
+    )
+    state$optimizer_state <- done$state
+  }
   Y_seen <- take_columns(Y, order)
-  loss <- loss_value(network, W, list(Z_L), list(A_L), Y_seen, arithmetic)
-  metric <- METRICS[[plan$metric]]$value(A_L, Y_seen, arithmetic)
-  state$W <- W
-  state$b <- b
-  state$optimizer_state <- memory
+  loss <- loss_value(network, done$W, list(done$Z_L), list(done$A_L), Y_seen, arithmetic)
+  metric <- METRICS[[plan$metric]]$value(done$A_L, Y_seen, arithmetic)
+  state$W <- done$W
+  state$b <- done$b
   state$random_seed <- r_get_state(stream)
   state$epoch <- state$epoch + 1
   state$stopped <- ""

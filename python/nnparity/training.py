@@ -28,6 +28,7 @@ import numpy as np
 from nnparity.arithmetic import Arithmetic, Array, get_arithmetic, raise_to
 from nnparity.checks import check_count, check_matrix, check_number, check_word, stop_input
 from nnparity.dropout import draw_masks, dropout_backward, dropout_forward
+from nnparity.fast_step import fast_batches, fast_step_applies
 from nnparity.losses import loss_value
 from nnparity.metrics import METRICS
 from nnparity.network import NetworkDefinition, backward, check_parameters, forward
@@ -217,9 +218,34 @@ def training_step(
     return W, b, state, Z[-1], A[-1]
 
 
+def run_batches(
+    network: NetworkDefinition, optimizer: Optimizer, plan: TrainingPlan, W: list[Array], b: list[Array], X: Array,
+    Y: Array, state: State, order: Any, stream: RStream, arithmetic: Arithmetic,
+) -> tuple[list[Array], list[Array], State, Array, Array]:
+    """One step for each batch, the samples in that order.
+
+    Returns
+    -------
+    W, b, state : after the last step
+    Z_L, A_L : n_L × n, each sample's outputs before its step, in the order of the samples
+    """
+    n = X.shape[1]
+    Z_L = np.empty((n, network.sizes[-1])).T
+    A_L = np.empty((n, network.sizes[-1])).T
+    for first in range(0, n, plan.batch):
+        batch = order[first : first + plan.batch]
+        X_batch, Y_batch = take_columns(X, batch), take_columns(Y, batch)
+        W, b, state, Z_batch, A_batch = training_step(
+            network, optimizer, plan.dropout, W, b, X_batch, Y_batch, state, stream, arithmetic
+        )
+        Z_L[:, first : first + plan.batch] = Z_batch
+        A_L[:, first : first + plan.batch] = A_batch
+    return W, b, state, Z_L, A_L
+
+
 def train_epoch(
     network: NetworkDefinition, optimizer: Optimizer, plan: TrainingPlan, state: TrainingState, X: Array, Y: Array,
-    arithmetic: str | Arithmetic = "fast",
+    arithmetic: str | Arithmetic = "fast", buffered: bool = True,
 ) -> tuple[TrainingState, float, float]:
     """One epoch: all samples once, in the order of R's ``sample.int(n)``, `plan.batch` at a time.
 
@@ -228,6 +254,7 @@ def train_epoch(
     network, optimizer, plan : from `define_network`, `define_optimizer` (with this epoch's eta) and `define_training`.
     state : from `begin_training` or the last epoch.
     X, Y : n₀ × n and n_L × n, one column per sample.
+    buffered : take the steps of `fast_step` where there are some; they give the same bits sooner.
 
     Returns
     -------
@@ -236,19 +263,14 @@ def train_epoch(
     """
     arithmetic = get_arithmetic(arithmetic)
     stream = r_from_state(state.random_seed)
-    n = X.shape[1]
-    order = r_sample_int(stream, n) - 1
-    W, b, memory = state.W, state.b, state.optimizer_state
-    Z_L = np.empty((n, network.sizes[-1])).T
-    A_L = np.empty((n, network.sizes[-1])).T
-    for first in range(0, n, plan.batch):
-        batch = order[first : first + plan.batch]
-        X_batch, Y_batch = take_columns(X, batch), take_columns(Y, batch)
-        W, b, memory, Z_batch, A_batch = training_step(
-            network, optimizer, plan.dropout, W, b, X_batch, Y_batch, memory, stream, arithmetic
+    order = r_sample_int(stream, X.shape[1]) - 1
+    memory = state.optimizer_state
+    if buffered and fast_step_applies(network, optimizer, plan.dropout, arithmetic):
+        W, b, Z_L, A_L = fast_batches(network, optimizer, plan.batch, state.W, state.b, X, Y, order)
+    else:
+        W, b, memory, Z_L, A_L = run_batches(
+            network, optimizer, plan, state.W, state.b, X, Y, memory, order, stream, arithmetic
         )
-        Z_L[:, first : first + plan.batch] = Z_batch
-        A_L[:, first : first + plan.batch] = A_batch
     Y_seen = take_columns(Y, order)
     loss = loss_value(network, W, [Z_L], [A_L], Y_seen, arithmetic)
     metric = METRICS[plan.metric].value(A_L, Y_seen, arithmetic)
@@ -260,7 +282,7 @@ def train_epoch(
 
 def take_columns(M: Array, columns: Any) -> Array:
     """Those columns of M, each contiguous in memory as R holds them."""
-    return M.T[columns].T
+    return np.take(M.T, columns, axis=0).T
 
 
 def measure(
