@@ -46,7 +46,7 @@ class Blamer:
                     return event
         for part in formula.parts:
             if self._is_textbook(part, departure):
-                event = self._returned_part(part, departure)
+                event = self._returned_part(part, departure) or self._prepared(part, departure)
                 if event is not None:
                     return event
                 continue
@@ -72,6 +72,28 @@ class Blamer:
             definition = self.run.definition(read)
             if definition is not None and self.run.node(definition).op in ("if", "ifelse", "switch"):
                 return definition
+        return None
+
+    def _prepared(self, part, departure):
+        """The assignment that prepared the wrong factor for the expression which gives the wrong value, and for nothing else."""
+        refs = {hit.ref for hit in self.follower.present(np.asarray(part)).hits()}
+        for event in self.events_of(departure.seen)[:1]:
+            reads = self.run.operands(event)
+            reads += [inner for operand in reads for inner in self.run.operands(operand)]
+            for read in reads:
+                if read.ref not in refs or self.run.node(read).kind != "name":
+                    continue
+                definition = self.run.definition(read)
+                if definition is None or definition.frame != event.frame or self.run.node(definition).op is None:
+                    continue
+                text = self.run.node(read).text
+                others = [
+                    other for other in self.run.by_ref[read.ref]
+                    if self.run.node(other).text == text and self.run.node(other).kind == "name"
+                    and definition.seq < other.seq < event.seq and self.run.node(other).stmt != self.run.node(read).stmt
+                ]
+                if not others:
+                    return definition
         return None
 
     def _returned_part(self, part, departure):

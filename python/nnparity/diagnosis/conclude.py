@@ -15,6 +15,8 @@ from nnparity.diagnosis.follow import Departure, Follower, Seen, State, Textbook
 from nnparity.diagnosis.labels import factor_text, label_values
 from nnparity.diagnosis.run import Run
 
+#: Mistakes of the routine as a whole: the statements for W and for b are one finding.
+ONE_CAUSE = {"update-lost", "updated-parameters-as-gradient", "batch-lost", "sequential-update", "shuffle-unpaired"}
 UNIT = 2.0**-53
 KINDS = ("crash", "bug", "unexplained", "declaration", "convention")
 
@@ -39,7 +41,7 @@ class Finding:
     place: dict = field(default_factory=dict)
     departures: list = field(default_factory=list)
     layers: list[int] = field(default_factory=list)
-    worst: dict | None = None
+    covers: list[str] = field(default_factory=list)  # the returned parameters that it explains
 
     def as_dict(self) -> dict:
         empty = {"file": None, "cell": None, "line": None, "end_line": None, "function": None, "code": None}
@@ -98,6 +100,7 @@ class Conclusion:
             id, kind, departure.phase, departure.quantity, departure.layer, computes, right.text, event,
             evidence=evidence_of(formula.value, right.value, self._terms(departure.layer)),
             departures=[departure], layers=[departure.layer],
+            covers=[f"{departure.quantity[1]}{departure.layer}_new"] if departure.quantity[:2] in ("dW", "db") else [], ties=list(departure.ties),
         )
         if formula.declares and kind == "declaration":
             option, word = next(iter(formula.declares.items()))
@@ -200,7 +203,8 @@ class Conclusion:
             return []
         rounded = {name: float(f"{factor:.6g}") for name, factor in factors.items()}
         counts = Counter(rounded.values())
-        common = 1.0 if 1.0 in counts else max(counts, key=lambda c: (c > 0, counts[c], -abs(np.log(abs(c)))))
+        scattered = len(counts) > 2 and max(counts.values()) <= len(rounded) / 2
+        common = 1.0 if 1.0 in counts or scattered else max(counts, key=lambda c: (c > 0, counts[c], -abs(np.log(abs(c)))))
         found: list[Finding] = []
         if common < 0 and len(counts) == 1 or (len({np.sign(c) for c in counts}) == 1 and common < 0):
             found.append(self._ascent(list(factors), abs(common)))
@@ -233,7 +237,7 @@ class Conclusion:
         event = self._scaled_event(quantity, ratio) or self._returned(letter, update.layer)
         words = factor_text(ratio, self.textbook.m, self.textbook.eta, self.textbook.Y.shape[0]) or f"{ratio:.6g}·"
         finding = Finding(id, "bug", "backward", quantity, update.layer, f"{words}[{right.text}]", right.text, event,
-                          factor=ratio, layers=layers,
+                          factor=ratio, layers=layers, covers=list(names),
                           evidence=evidence_of(right.value * ratio, right.value, self._terms(update.layer)))
         return [self._placed(finding)]
 
@@ -285,7 +289,7 @@ class Conclusion:
         if delta is not None:
             m = self.textbook.m
             scaled = [hit for hit in delta.batch if abs(hit.factor * m / factor - 1) < 1e-4 and abs(factor - 1) > 1e-4
-                      and abs(hit.factor * m - 1) > 1e-4]
+                      and abs(hit.factor * m - 1) > 1e-4 and abs(hit.factor - 1) > 1e-4]
             events = [event for hit in scaled if (event := self.run.computed(hit.ref)) is not None]
             if events:
                 return min(events, key=lambda event: event.seq)
@@ -329,7 +333,7 @@ class Conclusion:
             if folded is not None:
                 event, id = folded, "bias-sign"
         finding = Finding(id, "bug", "backward" if quantity.startswith("d") else "update", quantity, start,
-                          "", right, event, layers=layers)
+                          "", right, event, layers=layers, covers=list(names))
         value = update.right.value
         finding.evidence = evidence_of(-value, value, self._terms(update.layer))
         finding = self._placed(finding)
@@ -365,6 +369,8 @@ class Conclusion:
         if hits:
             events = [e for ref in hits if (e := self.run.computed(ref)) is not None]
             event = max(events, key=lambda e: e.seq) if events else None
+            if event is not None:
+                event = self._discarded(event) or event
         id = "update-lost" if letter == "W" or hits or f"W{layer}_new" in self._lost_names() else "bias-missing"
         if event is None:
             other = "b" if letter == "W" else "W"
@@ -372,6 +378,14 @@ class Conclusion:
         finding = Finding(id, "bug", "update", update.quantity, layer, f"{letter}{layer}", expected, event, layers=[layer],
                           evidence=evidence_of(old, old - t.eta * update.right.value, self._terms(layer)))
         return self._placed(finding)
+
+    def _discarded(self, event):
+        """The call, as a statement of its own, of a function that changes a copy: its result goes nowhere."""
+        for call, frame in self.run.calls_above(event.frame):
+            node = self.run.nodes[call]
+            if node.kind == "expr" and node.stmt == call and node.file != self.run.adapter:
+                return event._replace(node=call, frame=frame)
+        return None
 
     def _lost_names(self) -> set[str]:
         return {name for name, update in self.state.updates.items() if update.rate == 0}
@@ -416,7 +430,7 @@ class Conclusion:
                 id = "bias-missing"
         old = (t.W if letter == "W" else t.b)[layer - 1]
         new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
-        finding = Finding(id, kind, "update", update.quantity, layer, computes, expected, event, layers=[layer],
+        finding = Finding(id, kind, "update", update.quantity, layer, computes, expected, event, layers=[layer], covers=[update.quantity],
                           evidence=evidence_of(new, old - t.eta * update.right.value, self._terms(layer)))
         if kind == "convention":
             finding.fix = f"Not a bug: an L2 penalty of strength {(1 - keep) / t.eta:.6g} is part of the update."
@@ -434,6 +448,7 @@ class Conclusion:
         old = (t.W if letter == "W" else t.b)[layer - 1]
         computes = self.explainer.computes(event) if event is not None else "something that nothing explains"
         finding = Finding(None, "unexplained", "update", update.quantity, layer, computes, expected, event, layers=[layer],
+                          covers=[update.quantity],
                           evidence=evidence_of(new, old - t.eta * update.right.value, self._terms(layer)))
         return self._placed(finding)
 
@@ -459,15 +474,16 @@ def Formula_text(name: str, layer: int) -> str:
 def _merged(findings: list[Finding]) -> list[Finding]:
     """One statement in a loop over layers is one finding; so is one cause on W and b."""
     kept: list[Finding] = []
+    findings = sorted(findings, key=lambda f: f.event.seq if f.event is not None else float("inf"))
     for finding in findings:
         for other in kept:
             same_place = finding.place.get("line") is not None and all(
                 finding.place.get(k) == other.place.get(k) for k in ("file", "cell", "line"))
-            if finding.kind == other.kind and finding.id == other.id and (
-                same_place or (finding.id == "update-lost")
-            ):
+            one_cause = finding.id in ONE_CAUSE and finding.place.get("function") == other.place.get("function")
+            if finding.kind == other.kind and finding.id == other.id and (same_place or one_cause):
                 other.layers = sorted({*other.layers, *finding.layers})
                 other.departures += finding.departures
+                other.covers += finding.covers
                 break
         else:
             kept.append(finding)

@@ -121,7 +121,7 @@ def _dropped(ref: int, run) -> bool:
         for candidate in candidates:
             for other in run.by_ref.get(candidate.ref, ()):
                 text = run.node(other).text
-                if run.node(other).kind == "index" and "," in text and "drop" not in text and run.value(other).ndim == 1:
+                if (run.node(other).op or "").strip("`") in ("[", "[]") and "," in text and "drop" not in text and run.value(other).ndim == 1:
                     return True
     return False
 

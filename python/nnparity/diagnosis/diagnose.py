@@ -13,6 +13,7 @@ import numpy as np
 
 from nnparity.checks import InputError
 from nnparity.diagnosis import failures
+from nnparity.diagnosis.beyond import other_shapes, second_call
 from nnparity.diagnosis.conclude import KINDS, Conclusion, Finding
 from nnparity.diagnosis.crash import crash_finding
 from nnparity.diagnosis.follow import Follower, Textbook
@@ -145,6 +146,7 @@ class Session:
         self.process, self.options, self.no_bias, self.language = process, options, no_bias, language
         self.candidate, self.adapter = candidate, adapter
         self.declared = options.activations()
+        self.notes: list[str] = []  # what goes under "beyond"
 
     # -- one run -----------------------------------------------------------------------------------------------------
 
@@ -230,7 +232,33 @@ class Session:
             findings.append(crash_finding(recording.error, conclusion))
         else:
             self.prove(probe, conclusion, findings)
+            findings += self.twice(probe, conclusion, findings)
         return self.report(probe, recording, conclusion, findings)
+
+    def twice(self, probe: Probe, conclusion: Conclusion, findings: list[Finding]) -> list[Finding]:
+        """A second call in a row that steps exactly twice as far has added to sums that were not reset."""
+        follower = conclusion.follower
+        factor = second_call(self, probe, follower.W_new, follower.b_new)
+        if isinstance(factor, str):
+            self.notes.append(factor)
+            return []
+        if factor is None or findings:
+            return []
+        if abs(factor - 2) > 1e-6:
+            self.notes.append(f"a second call in a row steps {factor:.6g} times as far: something is kept between the calls "
+                              "(a momentum of that size, or gradient sums that are not reset)")
+            return []
+        recording = self.run(probe, rehearse=1)
+        later = self.account(probe, recording)
+        found = [finding for finding in later.findings() if finding.event is not None]
+        if not found:
+            return []
+        finding = found[0]
+        finding.id, finding.kind, finding.phase, finding.factor = "accumulator-not-reset", "bug", "backward", None
+        finding.computes = f"the gradient of this batch + the gradient of the batch before ({finding.quantity})"
+        finding.fix = "Set the gradient sums to zero at the start of every batch."
+        finding.proved = True
+        return [finding]
 
     def prove(self, probe: Probe, conclusion: Conclusion, findings: list[Finding]) -> None:
         """Repair each finding in turn and see it disappear."""
@@ -264,7 +292,7 @@ class Session:
             "findings": [finding.as_dict() for finding in findings],
             "verified": verified,
             "blind_spots": self.blind_spots(probe, conclusion),
-            "beyond": [],
+            "beyond": [*self.notes, *self.beyond(recording, state, verdict)],
             "network": {
                 "sizes": list(self.options.sizes),
                 "activation": state.activations[:-1],
@@ -275,6 +303,10 @@ class Session:
             },
         }
         return Diagnosis(_plain(report), {"recording": recording, "conclusion": conclusion, "findings": findings, "probe": probe})
+
+    def beyond(self, recording: Recording, state, verdict: str) -> list[str]:
+        """What other shapes show; nothing where step does not come back even in this one."""
+        return other_shapes(self, state, verdict in ("ok", "convention")) if recording.status == "ok" else []
 
     def verified(self, conclusion: Conclusion, wrong: set[str]) -> list[str]:
         state = conclusion.state

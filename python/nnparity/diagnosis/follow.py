@@ -82,6 +82,7 @@ class Departure:
     right: Formula
     seen: Seen
     kind: str = "bug"  # bug, unexplained, declaration
+    ties: tuple[str, ...] = ()  # other accounts of the very same value
 
 
 @dataclass
@@ -242,14 +243,15 @@ class Follower:
             else:
                 cost = COST["departure"]
             found = found or (formula.right and not formula.omits)
-            yield self._used(state, layer, letter, quantity, formula, right, seen, cost, wanted)
+            ties = () if formula.right else ties_of(formula, formulas)
+            yield self._used(state, layer, letter, quantity, formula, right, seen, cost, wanted, ties)
         if not found:
             yield self._used(state, layer, letter, quantity, right, right, Seen(), COST["absent"], wanted)
             if self.by_use is not None:
                 for formula, seen in self.by_use(self, state, quantity, layer):
                     yield self._used(state, layer, letter, quantity, formula, right, seen, COST["by use"], wanted)
 
-    def _used(self, state, layer, letter, quantity, formula, right, seen, cost, wanted) -> State:
+    def _used(self, state, layer, letter, quantity, formula, right, seen, cost, wanted, ties=()) -> State:
         new = state.branch(cost)
         target = new.Z if letter == "Z" else new.A
         target[layer] = formula.value
@@ -262,7 +264,7 @@ class Follower:
         new.rights[quantity], new.used[quantity], new.seen[quantity] = right, formula, seen
         if not formula.right:
             kind = "declaration" if formula.declares else ("unexplained" if formula.text == "?" else "bug")
-            new.departures.append(Departure(quantity, layer, "forward", formula, right, seen, kind))
+            new.departures.append(Departure(quantity, layer, "forward", formula, right, seen, kind, ties))
         return new
 
     # -- backward and update, layer by layer -----------------------------------------------------------------------
@@ -308,7 +310,7 @@ class Follower:
                     new.inferred["loss"] = new.loss
             if not formula.right:
                 kind = "declaration" if formula.declares else ("unexplained" if formula.text == "?" else "bug")
-                new.departures.append(Departure(quantity, layer, "backward", formula, right, seen, kind))
+                new.departures.append(Departure(quantity, layer, "backward", formula, right, seen, kind, ties_of(formula, formulas)))
             self._parameter(new, layer, "W")
             if layer not in t.no_bias:
                 self._parameter(new, layer, "b")
@@ -472,6 +474,17 @@ class Follower:
             return None
         solution[np.abs(solution) < 1e-9 * np.max(np.abs(solution))] = 0.0
         return solution
+
+
+def ties_of(formula: Formula, formulas: list[Formula]) -> tuple[str, ...]:
+    """Other mistakes that give the very same value; numbers alone cannot tell them apart."""
+    names = []
+    for other in formulas:
+        name = other.id or other.text
+        if other is not formula and not other.right and name != (formula.id or formula.text) and name not in names:
+            if other.value.shape == formula.value.shape and proportion(other.value, formula.value) is not None:
+                names.append(name)
+    return tuple(names[:4])
 
 
 def unscaled(seen: Seen) -> Seen:

@@ -51,19 +51,13 @@ def injections(finding: Finding, run: Run, textbook, follower, state) -> list[tu
                 if event is not None:
                     put(event, adapt(right[:, i], run.value(event), wrong[:, i], hit.factor))
     if not found:
-        for letter in "Wb":
-            for layer in finding.layers or ([finding.layer] if finding.layer else []):
-                name = f"{letter}{layer}_new"
-                if name not in state.updates:
-                    continue
-                if finding.quantity[0] in "Wb" and finding.quantity[0] != letter and finding.id != "ascent":
-                    continue
-                if finding.quantity.startswith("d") and finding.quantity[1:2] in "Wb" and finding.quantity[1] != letter:
-                    continue
+        for name in finding.covers:
+            if name in state.updates:
+                letter, layer = name[0], state.updates[name].layer
                 new = (follower.W_new if letter == "W" else follower.b_new)[layer - 1]
                 old = (textbook.W if letter == "W" else textbook.b)[layer - 1]
                 right = old - textbook.eta * state.rights[f"d{letter}{layer}"].value
-                for hit in follower.index.find(new):
+                for hit in follower.index.find(new, parts=True):
                     if abs(hit.factor - 1) < 1e-9:
                         event = run.computed(hit.ref)
                         if event is not None:

@@ -133,6 +133,10 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
         yield Formula(
             "r-recycling", f"W{layer}·{before} + b{layer} recycled along rows", product + np.resize(b[layer - 1], (n, m))
         )
+        yield Formula("accumulator-not-reset", f"running sums of W{layer}·{before} over the units, + b{layer}",
+                      np.cumsum(product, axis=0) + bias)
+        yield Formula("accumulator-not-reset", f"running sums of W{layer}·{before} + b{layer} over the units",
+                      np.cumsum(product + bias, axis=0))
         yield Formula(None, f"W{layer}·{before} + 2·b{layer}", product + 2 * bias)
         yield Formula(None, f"(W{layer}·{before})·b{layer}", product * bias)
         yield Formula("bias-missing", f"W{layer}·{before} + mean(b{layer})", product + bias.mean())
@@ -423,6 +427,8 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
     backs: list[Formula] = [Formula(None, f"W{layer + 1}ᵀ·delta{layer + 1}", w.T @ d, right=True)]
     if layer + 1 in new_weights and new_weights[layer + 1].shape == w.shape:
         backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1}", new_weights[layer + 1].T @ d))
+    backs.append(Formula("accumulator-not-reset", f"running sums of W{layer + 1}ᵀ·delta{layer + 1} over the units",
+                         np.cumsum(w.T @ d, axis=0)))
     if w.shape[0] == w.shape[1]:
         backs.append(Formula("transposed", f"W{layer + 1}·delta{layer + 1}", w @ d))
     for other, weights in enumerate(W, start=1):
