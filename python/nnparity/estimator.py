@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from nnparity.checks import stop_input
 from nnparity.model import (
-    Model, describe_model, evaluate_model, model_inputs, model_targets, predict_outputs, prepare_model, train_model,
+    Model,
+    describe_model,
+    evaluate_model,
+    model_inputs,
+    model_targets,
+    predict_outputs,
+    prepare_model,
+    train_model,
 )  # fmt: skip
 from nnparity.model_file import load_model, save_model
 from nnparity.preprocessing import decode_targets, saturation_warning

@@ -15,13 +15,20 @@ import numpy as np
 from nnparity.arithmetic import Array, get_arithmetic
 from nnparity.checks import check_count, check_finite, check_matrix, stop_input
 from nnparity.initializers import initialize_parameters
+from nnparity.losses import loss_value
 from nnparity.metrics import accuracy, r_squared, rmse, top_k_accuracy
 from nnparity.network import NetworkDefinition, define_network, forward
 from nnparity.optimizers import Optimizer, define_optimizer
-from nnparity.losses import loss_value
 from nnparity.preprocessing import Scaling, Targets, apply_scaling, encode_targets, fit_scaling, fit_targets
 from nnparity.random import r_set_seed
-from nnparity.training import TrainingPlan, TrainingState, begin_training, define_training, final_parameters, train_network
+from nnparity.training import (
+    TrainingPlan,
+    TrainingState,
+    begin_training,
+    define_training,
+    final_parameters,
+    train_network,
+)
 
 
 @dataclass(frozen=True)

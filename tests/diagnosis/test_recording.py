@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from nnparity.checks import InputError
-from nnparity.diagnosis import failures
-from nnparity.diagnosis import recording as rec
+from nnparity.diagnosis import failures, recording as rec
 
 RNG = np.random.default_rng(7)
 W = [RNG.normal(size=(6, 4)), RNG.normal(size=(3, 6))]
