@@ -6,10 +6,14 @@
 local({
   arguments <- commandArgs(FALSE)
   script <- sub("^--file=", "", grep("^--file=", arguments, value = TRUE)[1])
+  script <- gsub("~+~", " ", script, fixed = TRUE)  # how R hands on a space
   folder <- file.path(dirname(normalizePath(script)), "recorder_r")
   recorder <- new.env(parent = baseenv())
   for (part in c("text", "places", "values", "events", "rewrite", "definitions", "failures", "notebook", "loading", "serving")) {
     sys.source(file.path(folder, paste0(part, ".R")), envir = recorder, keep.source = FALSE)
   }
+  # Compiling all of this would take longer than it runs; only what is called for every value is worth it.
+  for (hot in c("record_value", "keep", "is_plain", "place_on_stack")) recorder[[hot]] <- compiler::cmpfun(recorder[[hot]])
+  compiler::enableJIT(0L)
   recorder$serve(normalizePath(commandArgs(TRUE)[1]))
 }, envir = new.env(parent = baseenv()))

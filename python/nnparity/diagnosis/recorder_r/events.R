@@ -156,9 +156,9 @@ keep <- function(x, id, environment, depth) {
       event_value[[n]] <<- x
       event_bytes <<- event_bytes + if (size < 1000L) 8 * size else bytes_of_large(x)
     }
-  } else if (!is.character(x) && !is.function(x) && !is.null(x) && (tree$leaves[id] || is.object(x))) {
+  } else if (!is.character(x) && !is.function(x) && !is.null(x) && (node_leaves[id] || is.object(x))) {
     found <- leaves_of(x)
-    if (length(found) && (tree$leaves[id] || (length(found) == 1L && found[[1]]$path == ""))) {
+    if (length(found) && (node_leaves[id] || (length(found) == 1L && found[[1]]$path == ""))) {
       event_value[[n]] <<- structure(found, class = "nnparity_leaves")
       for (part in found) event_bytes <<- event_bytes + if (length(part$x) < 1000L) 8 * length(part$x) else bytes_of_large(part$x)
     }

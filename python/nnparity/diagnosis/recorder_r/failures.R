@@ -16,25 +16,25 @@ describe_failure <- function(condition, calls, frames_open, message, kind) {
     opened <- vapply(stack_frame[seq_len(stack_size)], function(frame) if (frame > 0L) frames[[frame]]$call_node else NA_integer_, 1L)
     if (!is.null(own) && !(own %in% opened)) {
       node <- own
-      k <- frame_of_statement(tree$nodes[[own]]$stmt, k)
+      k <- frame_of_statement(node_list[[own]]$stmt, k)
     } else if (is.null(node <- innermost_call(calls, k, statement)) && is.null(node <- named_in(message, k))) {
-      if (statement > 0L && tree$nodes[[statement]]$kind == "cond") node <- statement
-    } else if (tree$nodes[[node]]$stmt != statement) {
-      k <- frame_of_statement(tree$nodes[[node]]$stmt, k)
+      if (statement > 0L && node_list[[statement]]$kind == "cond") node <- statement
+    } else if (node_list[[node]]$stmt != statement) {
+      k <- frame_of_statement(node_list[[node]]$stmt, k)
     }
   } else {
     everywhere <- Filter(Negate(is.null), lapply(rev(calls), tagged))
     node <- if (!is.null(own)) own else if (length(everywhere)) everywhere[[1]]
   }
-  if (!is.null(node)) statement <- tree$nodes[[node]]$stmt
+  if (!is.null(node)) statement <- node_list[[node]]$stmt
   found <- list(kind = kind, message = message, node = node)
   if (statement > 0L) {
-    root <- tree$nodes[[statement]]
+    root <- node_list[[statement]]
     found <- c(found, list(stmt = statement, frame = stack_frame[k], file = root$file, cell = root$cell, line = root$line, end_line = root$end_line,
                            code = root$code))
     environment <- if (k > 1L) stack_environment[[k]] else globalenv()
     if (!is.null(node)) {
-      found$call <- if (tree$nodes[[node]]$kind == "after") root$code else tree$nodes[[node]]$text
+      found$call <- if (node_list[[node]]$kind == "after") root$code else node_list[[node]]$text
       found$operands <- operands_of(node, environment, stack_frame[k])
     }
   } else if (!is.null(current$source) && !was[2]) {
@@ -60,7 +60,7 @@ frame_of_statement <- function(statement, k) {
 innermost_call <- function(calls, k, statement) {
   for (call in rev(calls[seq_along(calls) > stack_depth[k]])) {
     node <- attr(call, "nnparity_node", exact = TRUE)
-    if (!is.null(node) && tree$nodes[[node]]$stmt == statement) return(node)
+    if (!is.null(node) && node_list[[node]]$stmt == statement) return(node)
   }
   NULL
 }
@@ -70,23 +70,23 @@ named_in <- function(message, k) {
   name <- regmatches(message, regexpr("(?<=object ')[^']+(?=' not found)|(?<=argument \")[^\"]+(?=\" is missing)", message, perl = TRUE))
   if (!length(name)) return(NULL)
   for (statement in stack_statement[k:1]) if (statement > 0L) {
-    for (node in tree$nodes[statement:length(tree$nodes)]) if (node$stmt == statement && node$kind == "name" && node$text == name) return(node$id)
+    for (node in node_list[statement:node_count]) if (node$stmt == statement && node$kind == "name" && node$text == name) return(node$id)
   }
   NULL
 }
 
 operands_of <- function(node, environment, frame) {
-  if (tree$nodes[[node]]$kind == "after") {
+  if (node_list[[node]]$kind == "after") {
     change <- changes[[as.character(node)]]
     object <- quietly(change$object, environment)
-    assigned <- tree$nodes[[tree$nodes[[node]]$stmt]]
-    return(list(list(text = tree$nodes[[node]]$text, node = node, value = if (is_plain(object)) object),
+    assigned <- node_list[[node_list[[node]]$stmt]]
+    return(list(list(text = node_list[[node]]$text, node = node, value = if (is_plain(object)) object),
                 list(text = assigned$text, node = assigned$id, value = latest_value(assigned$id, frame))))
   }
-  if (tree$nodes[[node]]$kind == "cond" && !is.null(value <- latest_value(node, frame))) {
-    return(list(list(text = tree$nodes[[node]]$text, node = node, value = if (is_plain(value)) value)))
+  if (node_list[[node]]$kind == "cond" && !is.null(value <- latest_value(node, frame))) {
+    return(list(list(text = node_list[[node]]$text, node = node, value = if (is_plain(value)) value)))
   }
-  children <- Filter(function(other) other$parent == node && other$kind != "after", tree$nodes[node:length(tree$nodes)])
+  children <- Filter(function(other) other$parent == node && other$kind != "after", node_list[node:node_count])
   children <- children[order(vapply(children, `[[`, 1L, "arg"))]
   lapply(children, function(child) {
     value <- latest_value(child$id, frame)

@@ -37,13 +37,20 @@ load_file <- function(path, environment = globalenv(), recorded = TRUE, definiti
     }
     if (recorded) expression <- if (is.null(prepared[[k]])) prepare(expression, source, source$rows[k]) else prepared[[k]][[1]]
     if (definitions) {
-      trouble <- tryCatch({ eval(expression, environment); NULL }, error = identity)
+      trouble <- tryCatch({ eval_compiled(expression, environment); NULL }, error = identity)
       if (!is.null(trouble)) note_skipped(source, source$rows[k], conditionMessage(trouble))
     } else {
-      eval(expression, environment)
+      eval_compiled(expression, environment)
     }
   }
   invisible()
+}
+
+# The candidate's own training is compiled as usual; for a recorded step, which runs once, compiling takes longer than it saves.
+eval_compiled <- function(expression, environment) {
+  was <- compiler::enableJIT(3L)
+  on.exit(compiler::enableJIT(was))
+  eval(expression, environment)
 }
 
 prepare <- function(expression, source, row) {

@@ -29,10 +29,11 @@ FUNCTION_NAMING <- c("FUN", "f", "what", ".f", "fun", "FUNC", "fn", ".FUN")
 OPERATORS <- c("+", "-", "*", "/", "^", "%%", "%/%", "%*%", "%o%", "%in%", "%x%", ":", "==", "!=", "<", ">", "<=", ">=", "!", "&", "|", "&&", "||")
 LOOKS_AT_CODE <- c("substitute", "match.call", "sys.call", "enquo", "enquos", "ensym", "quo", "enexpr", "deparse1")
 
-tree <- new.env(parent = emptyenv())
-tree$nodes <- list()
-tree$sent <- 0L
-tree$functions <- list()
+node_list <- vector("list", 1024L)   # with room to spare
+node_count <- 0L
+node_leaves <- logical(1024L)
+nodes_sent <- 0L
+function_list <- list()
 
 # What the candidate's own functions do with their arguments, by name: filled by scan_definitions.
 habits <- new.env(parent = emptyenv())
@@ -41,18 +42,23 @@ habits$ask_missing <- character()
 
 add_node <- function(source, row, parent, stmt, kind, op = NULL, arg = NULL, text = "", target = NULL, fun = NULL, code = NULL, keyword = NULL,
                      statement_row = row, leaves = FALSE) {
-  id <- length(tree$nodes) + 1L
+  id <- node_count + 1L
+  node_count <<- id
+  if (id > length(node_list)) {
+    node_list[2L * id] <<- list(NULL)
+    node_leaves[2L * id] <<- FALSE
+  }
   if (is.na(statement_row)) statement_row <- row
   place <- if (is.na(statement_row)) c(source$line1_default, 1L, source$line1_default, 1L) else
     c(source$line1[statement_row], source$col1[statement_row], source$line2[statement_row], source$col2[statement_row])
-  tree$nodes[[id]] <- list(
+  node_list[[id]] <<- list(
     id = id, parent = parent, stmt = if (is.null(stmt)) id else stmt, file = source$path, cell = source$cell[place[1]],
     line = source$line[place[1]], end_line = source$line[place[3]], col = place[2], end_col = place[4], kind = kind,
     op = if (is.null(op)) NA_character_ else op, arg = if (is.null(arg)) NA_integer_ else arg, text = text,
     target = if (is.null(target)) NA_character_ else target, fun = if (is.null(fun)) NA_character_ else fun,
     code = if (is.null(code)) NA_character_ else code, keyword = if (is.null(keyword) || !nzchar(keyword)) NA_character_ else keyword,
-    leaves = leaves)
-  tree$leaves[id] <- leaves
+    first = place[1])
+  node_leaves[id] <<- leaves
   id
 }
 
@@ -286,14 +292,9 @@ rewrite_index <- function(expression, row, source, scope, stmt, id) {
 # A branch on lines of its own is a statement of its own; the value of the whole is then the value of that branch.
 rewrite_branch <- function(part, row, source, scope, stmt, id, arg, name = NULL) {
   own <- is.call(part) && identical(part[[1]], quote(`{`))
-  if (!own && !is.na(row)) own <- source$line1[row] != tree$nodes[[stmt]]$line_in_source %or% root_line(source, stmt)
+  if (!own && !is.na(row)) own <- source$line1[row] != node_list[[stmt]]$first
   if (own) rewrite_statement(part, row, source, scope, last = FALSE, parent = id, arg = arg, value = TRUE) else
     rewrite_value(part, row, source, scope, list(stmt = stmt, parent = id, arg = arg, name = name))
-}
-
-root_line <- function(source, stmt) {
-  node <- tree$nodes[[stmt]]
-  match(TRUE, source$line == node$line & (is.na(source$cell) | source$cell %in% node$cell))
 }
 
 rewrite_if <- function(expression, row, source, scope, stmt, id) {
@@ -449,7 +450,7 @@ rewrite_assignment <- function(expression, row, source, scope, parent = 0L) {
     expression[[3]] <- rewrite_function(value, rows[2], source, scope, short_name(target, name))
     return(expression)
   }
-  first <- length(tree$nodes) + 1L
+  first <- node_count + 1L
   if (is.null(value)) return(expression)
   if (is_assignment(value)) {
     # a <- b <- x: the value of the inner assignment is the outer one's.
@@ -460,7 +461,7 @@ rewrite_assignment <- function(expression, row, source, scope, parent = 0L) {
   if (!is.call(target)) return(expression)
   changed <- changed_object(target)
   if (is.null(changed)) return(expression)
-  stmt <- if (length(tree$nodes) >= first) first else NULL
+  stmt <- if (node_count >= first) first else NULL
   after <- add_node(source, row, stmt %or% 0L, stmt, "after", NULL, NULL, gsub("\\s+", " ", deparsed(changed)), name, scope$fun,
                     code = text_of_row(source, row), statement_row = row, leaves = FALSE)
   changes[[as.character(after)]] <- list(object = changed, superior = identical(expression[[1]], quote(`<<-`)))
@@ -507,10 +508,10 @@ rewrite_function <- function(literal, row, source, scope, name) {
   inner <- kids_of(source, row)
   inner <- inner[!source$terminal[inner]]
   body_row <- if (length(inner)) inner[length(inner)] else NA_integer_
-  id <- length(tree$functions) + 1L
+  id <- length(function_list) + 1L
   scope <- list(fun = if (is.null(name) || !nzchar(name)) scope$fun else name, formals = names(formals), definition = id)
   line <- if (is.na(row)) source$line1_default %or% 1L else source$line1[row]
-  tree$functions[[id]] <- list(name = name %or% "", fun = scope$fun, arguments = names(formals), file = source$path,
+  function_list[[id]] <<- list(name = name %or% "", fun = scope$fun, arguments = names(formals), file = source$path,
                                line = source$line[line], cell = source$cell[line])
   if (only_dispatches(body)) return(literal)
   given <- which(!vapply(as.list(formals), is_empty, NA))

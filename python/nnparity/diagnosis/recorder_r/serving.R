@@ -76,22 +76,22 @@ answer_load <- function(request, k) {
     file = json_string(place$file %or% NA_character_), cell = json_whole(place$cell %or% NA), line = json_whole(place$line %or% NA),
     end_line = json_whole(place$end_line %or% NA), code = json_string(place$code %or% NA_character_),
     functions = functions_json(), files = json_array(json_string(names(sources))))
-  lines <- c(nodes_json(tree$sent + 1L), skipped, loaded)
-  tree$sent <- length(tree$nodes)
+  lines <- c(nodes_json(nodes_sent + 1L), skipped, loaded)
+  nodes_sent <<- node_count
   respond(k, lines)
 }
 
 # The candidate's functions with their arguments, and where they are defined.
 functions_json <- function() {
-  named <- Filter(function(f) nzchar(f$name), tree$functions)
+  named <- Filter(function(f) nzchar(f$name), function_list)
   json_array(vapply(named, function(f) paste0(
     "{\"name\":", json_string(f$name), ",\"args\":", json_array(if (length(f$arguments)) json_string(f$arguments)), ",\"file\":", json_string(f$file),
     ",\"line\":", f$line, "}"), ""))
 }
 
 nodes_json <- function(first) {
-  if (first > length(tree$nodes)) return(character())
-  nodes <- tree$nodes[first:length(tree$nodes)]
+  if (first > node_count) return(character())
+  nodes <- node_list[first:node_count]
   whole <- function(name) json_whole(vapply(nodes, function(node) as.integer(node[[name]]), 1L))
   text <- function(name) json_string(vapply(nodes, `[[`, "", name))
   json_lines(
@@ -176,7 +176,7 @@ run_step <- function(request, k) {
   recording <<- running <<- FALSE
   events <- events_json(store)
   outcome <- if (is.null(failure)) result_json(result, store) else failure_json(failure, store)
-  new_nodes <- nodes_json(tree$sent + 1L)
+  new_nodes <- nodes_json(nodes_sent + 1L)
   lines <- c(new_nodes, frames_json(), store$lines, events, refused, if (truncated) "{\"t\":\"truncated\"}", outcome)
   respond(k, lines, store$values)
 }
@@ -220,7 +220,7 @@ read_injections <- function(request, k) {
 
 frames_json <- function() {
   if (!length(frames)) return(character())
-  definition <- lapply(frames, function(frame) tree$functions[[frame$definition]])
+  definition <- lapply(frames, function(frame) function_list[[frame$definition]])
   json_lines(
     t = json_string("frame"), id = json_whole(seq_along(frames)), parent = json_whole(vapply(frames, `[[`, 0L, "parent")),
     fun = json_string(vapply(definition, function(f) f$fun %or% NA_character_, "")), file = json_string(vapply(definition, `[[`, "", "file")),
