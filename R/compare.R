@@ -120,7 +120,7 @@ element_place <- function(quantity, index) {
 
 # Whether two values of a quantity are equal in shape and in every element.
 same_values <- function(a, b) {
-  !is.null(a) && !is.null(b) && length(a) == length(b) && identical(dim(a), dim(b)) && isTRUE(all(a == b))
+  !is.null(a) && !is.null(b) && equal_arrays(a, b)
 }
 
 # Where two vectors are equal, NaN with NaN included.

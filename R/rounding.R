@@ -108,11 +108,14 @@ ball_total <- function(x) ball_of(sum(x$value), sum_radius(sum(x$radius), sum(ab
 # The radius of a sum of n terms whose radii add up to `radius` and whose sizes to `size`: n - 1 additions.
 sum_radius <- function(radius, size, n) radius + gamma_bound(n) * (size + radius)
 
+# Whether two arrays have the same shape and values.
+equal_arrays <- function(a, b) length(a) == length(b) && identical(dim(a), dim(b)) && isTRUE(all(a == b))
+
 # Measure two arrays of one shape: list(value =, size =, moved =), a value of the first, its size, and how far off the
 # second is (NULL where both are equal). Equal infinities are no distance apart, and have no size that could be rounded.
 measure_pair <- function(a, b) {
   size <- abs(a)
-  moved <- if (isTRUE(all(a == b))) NULL else abs(a - b)
+  moved <- if (equal_arrays(a, b)) NULL else abs(a - b)
   if (!is.finite(sum(size)) || (!is.null(moved) && !is.finite(sum(moved)))) {
     size <- select(is.finite(a), size, 0)
     moved <- select(a == b, 0, abs(a - b))

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnparity.arithmetic import Arithmetic
 from nnparity.bounds import step_bounds
-from nnparity.rounding import SMALLEST_SUBNORMAL
+from nnparity.rounding import SMALLEST_SUBNORMAL, equal_arrays
 from nnparity.trace import format_number
 
 _NAME = re.compile(r"([A-Za-z]+?)([0-9]+)(_[A-Za-z0-9_]+)?")
@@ -111,7 +111,7 @@ def compare_quantity(quantity, a, b, bound=None, arithmetic="fast") -> QuantityD
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.shape != b.shape:
         return unmeasurable(quantity, f"shape {shape_text(a)} against {shape_text(b)}")
-    if np.array_equal(a, b) and (arithmetic != "exact" or a.tobytes() == b.tobytes()):
+    if equal_arrays(a, b) and (arithmetic != "exact" or a.tobytes() == b.tobytes()):
         return QuantityDifference(quantity, a.size, 0.0, 0.0, 0.0, 0.0, "", np.nan, np.nan, "", True)
     return compare_elements(quantity, a, b, bound, arithmetic)
 
@@ -156,8 +156,10 @@ def compare_elements(quantity, a, b, bound, arithmetic) -> QuantityDifference:
 
 def relative_difference(a, b, difference) -> np.ndarray:
     """|a − b| / max(|a|, |b|), element by element; 0 where nothing differs, Inf where the distance is infinite."""
-    larger = np.maximum(np.abs(a), np.abs(b))
-    relative = difference / np.maximum(larger, SMALLEST_SUBNORMAL)
+    larger = np.asarray(np.abs(a))
+    np.maximum(larger, np.abs(b), out=larger)
+    np.maximum(larger, SMALLEST_SUBNORMAL, out=larger)
+    relative = np.divide(difference, larger, out=larger)
     if np.isfinite(relative.sum()):
         return relative
     return np.where(np.isfinite(difference), np.nan_to_num(relative), np.inf)
@@ -207,7 +209,7 @@ def element_place(quantity, index) -> str:
 
 def same_values(a, b) -> bool:
     """Whether two values of a quantity are equal in shape and in every element."""
-    return a is not None and b is not None and np.array_equal(a, b)
+    return a is not None and b is not None and equal_arrays(np.asarray(a), np.asarray(b))
 
 
 def same_elements(a, b) -> np.ndarray:
