@@ -21,12 +21,12 @@ from nnparity.commands.options import network_options
               help="Run the candidate's step on your own data as well (CSV, IDX).")
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds that loading, and each run, may take.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report as JSON.")
-@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the report as one self-contained page.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the report as one page of its own.")
 @click.option("--show-output", is_flag=True, help="Show what the candidate printed.")
 @click.option("--check-adapter", is_flag=True, help="Run the adapter once and say what arrived and what came back.")
 def command(candidate, adapter, sizes, activation, output_activation, loss, slope, batch, eta, seed, no_bias,
             functions_only, data, timeout, json_file, html_file, show_output, check_adapter):
-    r"""Find the line in CANDIDATE (R or Python) that is wrong, what it computes and what it should.
+    """Find the line in CANDIDATE (R or Python) that is wrong, what it computes and what it should.
 
     CANDIDATE, or the file given by --adapter, defines
 
@@ -35,7 +35,7 @@ def command(candidate, adapter, sizes, activation, output_activation, loss, slop
 
     one gradient-descent step on a batch with one column per sample.  Without --activation, --output-activation or
     --loss the tool infers them (sigmoid, sigmoid and quadratic where nothing tells).
-    """
+    """  # noqa: D301 (the backspace is click's sign for lines that must not be folded)
     from nnparity.diagnosis.diagnose import Options, diagnose
     from nnparity.report import screen
 
@@ -52,7 +52,10 @@ def command(candidate, adapter, sizes, activation, output_activation, loss, slop
             check_writable(option, path)
     diagnosis = diagnose(candidate, adapter, options=options, data=data)
     if json_file is not None:
-        diagnosis.write_json(json_file)
+        try:
+            diagnosis.write_json(json_file)
+        except OSError as error:
+            raise InputError(f"--json must name a file that can be written, not {json_file}: {error.strerror}.") from None
     if html_file is not None:
         from nnparity.report import page
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -59,6 +60,8 @@ class Ledger:
     def wrong(self) -> dict[int, tuple[str, np.ndarray | None]]:
         """ref → label and right value, of every recorded value that is not what the textbook gives."""
         found: dict[int, tuple[str, np.ndarray | None]] = {}
+        if all(finding.kind == "convention" for finding in self.findings):
+            return found
         for finding in self.findings:  # the roots first: their right value is that of their own operands
             self._from_root(finding, found)
         for text, used, right, kind in self._pairs():
@@ -109,10 +112,18 @@ class Ledger:
         """(text, value as used, right value, kind) of all that a run may hold and that is off."""
         if self.ideal is None:
             return
-        right = {text: value for text, _, value, _, _ in vocabulary(self.ideal, self.book)}
-        of_quantity = {quantity: value for _, quantity, value, _, _ in vocabulary(self.ideal, self.book) if quantity}
+        # some steps have two forms under one name (the maximum of a sample, or of all): the first goes with the first
+        right, of_quantity = {}, {}
+        count: Counter[str] = Counter()
+        for text, quantity, value, _, _ in vocabulary(self.ideal, self.book):
+            right[text, count[text]] = value
+            count[text] += 1
+            if quantity:
+                of_quantity[quantity] = value
+        count.clear()
         for text, quantity, value, _, kind in vocabulary(self.state, self.book):
-            there = of_quantity.get(quantity, right.get(text))
+            there = of_quantity[quantity] if quantity in of_quantity else right.get((text, count[text]))
+            count[text] += 1
             if there is not None and there.shape == value.shape and not _same(value, there):
                 yield text, value, there, kind
         for letter, new, old in (("W", self.follower.W_new, self.book.W), ("b", self.follower.b_new, self.book.b)):
