@@ -439,6 +439,48 @@ STYLES = {
             mask = np.random.rand(*W[0].shape) < 0.5
             return (W[0] * mask) @ X[:, order] + random.gauss(0, 1)
         """,
+    "side_effects": """
+        log = []
+        class Loud:
+            def __init__(self): object.__setattr__(self, 'd', {})
+            def __getitem__(self, k): log.append(1); return self.d.get(k, np.ones(2))
+            def __setitem__(self, k, v): log.append(2); self.d[k] = v
+            def __getattr__(self, k): log.append(3); return np.ones(2)
+            def __setattr__(self, k, v): log.append(4)
+            def __len__(self): log.append(5); return 2
+            def __iter__(self): log.append(6); return iter([1.0, 2.0])
+            def __bool__(self): log.append(7); return True
+            def __eq__(self, o): log.append(8); return False
+            __hash__ = None
+        class Dict(dict):
+            def __missing__(self, k): log.append(9); return np.zeros(2)
+            def __getitem__(self, k): log.append(10); return super().__getitem__(k)
+            def items(self): log.append(11); return super().items()
+        class List(list):
+            def __getitem__(self, k): log.append(12); return super().__getitem__(k)
+            def __iter__(self): log.append(13); return super().__iter__()
+        def work(W, b, X, Y, eta):
+            x, d, l = Loud(), Dict(), List([np.ones(2), 3.0])
+            x[0] += 1; x.a += 2; x.b = x[1]; x[0][1] = 5; p = x
+            d['a'] += 1; d['a'][0] = 2; q = d; q['b'], r = 1, d
+            l[0] += 1; l[1] = 7; s = l; t = [l, d, x]
+            print(x if False else '')
+            return np.array(log, dtype=float)
+        """,
+    "augmented": """
+        class Box:
+            __slots__ = ('v', 'w')
+        def work(W, b, X, Y, eta):
+            box = Box(); box.v = W[0].copy(); box.w = 3
+            alias = box.v
+            box.v -= 1; box.w **= 2
+            n, t, s = 5, (1, 2), 'a'
+            n //= 2; t += (3,); s *= 3; n |= 8; n <<= 1
+            rows = [[1, 2], [3, 4]]; rows += [[5, 6]]; rows[0] += [7]; rows[1][0] @= M()
+            return alias.sum() + box.w + n + len(t) + len(s) + len(rows[0]) + rows[1][0]
+        class M:
+            def __rmatmul__(self, o): return o * 10
+        """,
     "semicolons": """
         def work(W, b, X, Y, eta): z = W[0] @ X; z -= 1; return z if z.any() else None
         """,

@@ -1,6 +1,8 @@
 """Remembers copies of the numbers that pass through the hooks, and puts others in their place where it is told to."""
 
 import builtins
+import collections
+import itertools
 import struct
 import sys
 import types
@@ -246,10 +248,13 @@ def collect(value, path, depth, leaves, objects, visited):
         return
     if depth >= MOST_DEPTH:
         return
+    # The methods of list, tuple and dict themselves: those of the candidate's own subclasses may do anything.
     if isinstance(value, list | tuple):
-        parts = [(f"[{i}]", part) for i, part in enumerate(value[: 5 * MOST_LEAVES])]
+        each = (list if isinstance(value, list) else tuple).__iter__(value)
+        parts = [(f"[{i}]", part) for i, part in enumerate(itertools.islice(each, 5 * MOST_LEAVES))]
     elif isinstance(value, dict):
-        parts = [(f"[{name!r}]", part) for name, part in dict.items(value)] if len(value) <= MOST_LEAVES else []
+        short = dict.__len__(value) <= MOST_LEAVES
+        parts = [(f"[{written(name)}]", part) for name, part in dict.items(value)] if short else []
     elif isinstance(value, np.ndarray) and value.dtype.kind == "O" and value.ndim == 1:
         parts = [(f"[{i}]", part) for i, part in enumerate(value)]
     elif objects and type(getattr(value, "__dict__", None)) is dict and not isinstance(value, type | types.ModuleType):
@@ -258,6 +263,11 @@ def collect(value, path, depth, leaves, objects, visited):
         return
     for step, part in parts:
         collect(part, path + step, depth + 1, leaves, objects, visited)
+
+
+def written(key):
+    """Return a dict's key as it is written; keys of the candidate's own classes are not asked how."""
+    return repr(key) if type(key) in (str, int, float, bool, tuple) else type(key).__name__
 
 
 def path_steps(path):
@@ -415,7 +425,7 @@ def install(memory):
             held = memory.held.get((after, id(frame)))
             if held is not None:
                 held.append(i)
-                if old and isinstance(held[-2], np.ndarray | list | dict):
+                if old and type(held[-2]) in PLAIN:
                     try:
                         v = held[-2][i]
                     except Exception:
@@ -426,7 +436,7 @@ def install(memory):
     def holder(after, old, name, v):
         if memory.active:
             frame = get_frame(1)
-            memory.held[after, id(frame)] = [v, name]
+            memory.held[after, id(frame)] = [v, Field(name)]
             found = attribute(v, name)
             if old and found is not None:
                 memory.record(old, found, frame, True)
@@ -441,7 +451,7 @@ def install(memory):
             return
         try:
             *containers, place = held
-            if isinstance(place, str) and not isinstance(containers[-1], np.ndarray | list | dict):
+            if isinstance(place, Field):
                 v = attribute(containers[-1], place)
                 occ = memory.record(node, v, frame, True)
                 new = memory.replaced(node, occ, v, in_place=True) if memory.injections else v
@@ -450,6 +460,8 @@ def install(memory):
                 return
             # The innermost numeric array that was changed; lists of numbers count as one array.
             whole = next((c for c in containers if numbers_of(c) is not None), None)
+            if whole is None and type(containers[-1]) not in PLAIN:
+                return
             v = containers[-1][place] if whole is None else whole
             occ = memory.record(node, v, frame, True)
             if memory.injections:
@@ -491,9 +503,23 @@ def install(memory):
 WHOLE = frozenset({"assign", "return"})
 
 
+# Containers that can be read once more without running anybody's code.
+PLAIN = frozenset({np.ndarray, list, dict, collections.OrderedDict, collections.defaultdict})
+
+
+class Field(str):
+    """The name of an attribute that is assigned to, told apart from a key."""
+
+    __slots__ = ()
+
+
 def attribute(holder, name):
-    """Return what an object stores under a name, without running a property."""
-    found = getattr(holder, "__dict__", {}).get(name)
-    if found is None and not isinstance(getattr(type(holder), name, None), property):
-        found = getattr(holder, name, None)
-    return found
+    """Return what an object stores under a name, without running a property or any other code; or None."""
+    fields = getattr(holder, "__dict__", None)
+    if type(fields) is dict and name in fields:
+        return fields[name]
+    return (
+        getattr(holder, name, None)
+        if isinstance(getattr(type(holder), name, None), types.MemberDescriptorType)
+        else None
+    )
