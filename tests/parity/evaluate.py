@@ -373,7 +373,7 @@ def run_r(
     Parameters
     ----------
     arithmetic : "fast", "exact", or "internal" for R's own products in long double.
-    blas : folder of a BLAS to load in place of the default one.
+    blas : library of a BLAS to load in place of the default one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     fields = ["network", "optimizer", "W", "b", "X", "Y", "steps", "init", "seed"]
@@ -394,7 +394,7 @@ def run_r(
         str(folder),
         arithmetic,
     ]
-    environment = dict(os.environ, **({"LD_LIBRARY_PATH": blas} if blas else {}))
+    environment = dict(os.environ, **({"LD_PRELOAD": blas} if blas else {}))
     subprocess.run(command, check=True, env=environment)
     return read_results(folder, cases, 1 + len(changes))
 
@@ -440,7 +440,7 @@ def add_inputs(case: Case, traces: list[Trace]) -> None:
         state = {name: trace.get(name) for name in known}
 
 
-def blas_folders() -> dict[str, str]:
-    """Folders of the BLAS builds that Debian keeps beside each other."""
+def blas_builds() -> dict[str, str]:
+    """The BLAS builds that Debian keeps beside each other, by name."""
     found = sorted(Path("/usr/lib").glob("*-linux-gnu/*/libblas.so.3"))
-    return {path.parent.name: str(path.parent) for path in found}
+    return {path.parent.name: str(path) for path in found}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from evaluate import Case, Change, Result, blas_folders, orders, run_python, run_r
+from evaluate import Case, Change, Result, blas_builds, orders, run_python, run_r
 
 from nnparity.checks import InputError
 from nnparity.compare import QuantityDifference, compare_quantity, compare_traces
@@ -129,13 +129,25 @@ def sweep_honest(cases: Sequence[Case], folder: Path, with_r: bool = True) -> Ho
 
     Cases that an order stops at (an output that rounds out of the loss's domain) are left out of all orders.
     """
+    honest = Honest([])
+    for first in range(0, len(cases), CHUNK):
+        add_cases(honest, cases[first : first + CHUNK], folder, with_r)
+    return honest
+
+
+# So many networks are evaluated in every way before the traces are dropped.
+CHUNK = 300
+
+
+def add_cases(honest: Honest, cases: Sequence[Case], folder: Path, with_r: bool) -> None:
+    """Evaluate some cases in every order and count them."""
     results = {name: run_python(cases, way) for name, way in orders().items()}
     if with_r:
-        for name, path in blas_folders().items():
+        for name, path in blas_builds().items():
             results[f"R {name}"] = run_r(cases, folder, blas=path)[0]
         results["R exact"] = run_r(cases, folder, "exact")[0]
         results["R long double"] = run_r(cases, folder, "internal")[0]
-    honest = Honest(list(results))
+    honest.ways = list(results)
     base = results.pop("fast")
     for number, case in enumerate(cases):
         ways = {name: result[number] for name, result in results.items()}
@@ -147,7 +159,6 @@ def sweep_honest(cases: Sequence[Case], folder: Path, with_r: bool = True) -> Ho
         honest.networks += 1
         for name, theirs in ways.items():
             add_differences(honest, name, case, ours, theirs)
-    return honest
 
 
 def add_differences(honest: Honest, way: str, case: Case, ours: Sequence[Trace], theirs: Sequence[Trace]) -> None:
