@@ -4,7 +4,7 @@
 # text or a function that shows it.
 
 commands_known <- function() {
-  c(PYTHON_COMMANDS, TRAINING_COMMANDS, RUN_COMMANDS)
+  c(PYTHON_COMMANDS, TRAINING_COMMANDS, WORKLOAD_COMMANDS, RUN_COMMANDS)
 }
 
 MAIN_HELP <- "Usage: nnparity COMMAND [OPTIONS] ...
@@ -20,6 +20,7 @@ Commands:
   predict   Predict with a saved network.
   evaluate  Measure a saved network on a data set.
   plot      Draw a history, a confusion matrix, decision regions.
+  workload  Train one of the classics, with a picture of the result.
   trace     Write every quantity of a run to a CSV file that any language can read.
   compare   Compare two trace files element by element.
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "predict": "Predict with a saved network.",
     "evaluate": "Measure a saved network on a data set.",
     "plot": "Draw a history, a confusion matrix, decision regions.",
+    "workload": "Train one of the classics, with a picture of the result.",
     "trace": "Write every quantity of a run to a CSV file that any language can read.",
     "compare": "Compare two trace files element by element.",
 }
