@@ -1,15 +1,15 @@
-# A user's own gradient step against the reference, in R alone: which of its new weights and biases are right, and what the
-# others are instead.
+# A user's own gradient step against the reference, in R alone: which of its new weights and biases are right, and
+# what the others are instead.
 
 # Runs step(W, b, X, Y, eta) once on random data and compares what it returns with the reference: a data frame of class
 # "nnparity_check" with one row for each new weight matrix and bias vector, in order of computation: quantity, verdict
 # ("right", or what it is instead), factor (of the gradient, where it is the right one but for a factor), evidence
 # (|difference| / what rounding can cause), place of the worst element, value there, expected.
-# step: function(W, b, X, Y, eta) whose value is list(W =, b =): W a list of n_l x n_{l-1} matrices, b a list of vectors, one
-# column per sample in X and Y. sizes, activation, output_activation, loss, slope, no_bias: as in `define_network`.
-# batch, eta, seed: of the probe.
-check_step <- function(step, sizes = c(4, 6, 3), activation = "sigmoid", output_activation = "sigmoid", loss = "quadratic",
-                       slope = 0.01, batch = 7, eta = 0.5, seed = 1, no_bias = integer()) {
+# step: function(W, b, X, Y, eta) whose value is list(W =, b =): W a list of n_l x n_{l-1} matrices, b a list of
+# vectors, one column per sample in X and Y. sizes, activation, output_activation, loss, slope, no_bias: as in
+# `define_network`. batch, eta, seed: of the probe.
+check_step <- function(step, sizes = c(4, 6, 3), activation = "sigmoid", output_activation = "sigmoid",
+                       loss = "quadratic", slope = 0.01, batch = 7, eta = 0.5, seed = 1, no_bias = integer()) {
   if (!is.function(step)) stop_input(paste0("step must be a function(W, b, X, Y, eta), not ", describe(step)))
   network <- define_network(sizes, activation, output_activation, loss, slope, no_bias = no_bias)
   optimizer <- define_optimizer("sgd", eta)
@@ -42,8 +42,8 @@ check_returned <- function(network, returned) {
   )
 }
 
-# What rounding can do to each quantity of a whole step, by name: each bound is taken given that the quantities before it are
-# already as far off as theirs allow.
+# What rounding can do to each quantity of a whole step, by name: each bound is taken given that the quantities before
+# it are already as far off as theirs allow.
 run_bounds <- function(network, optimizer, trace) {
   inputs <- attr(trace, "inputs")
   other <- trace
@@ -55,8 +55,8 @@ run_bounds <- function(network, optimizer, trace) {
   bounds
 }
 
-# What a new parameter may be instead of W - eta dW, the likeliest first: a function of the parameter w, its gradient g, the
-# right new value, the samples m and eta. NULL where it has no sense.
+# What a new parameter may be instead of W - eta dW, the likeliest first: a function of the parameter w, its gradient
+# g, the right new value, the samples m and eta. NULL where it has no sense.
 STEP_MISTAKES <- list(
   "unchanged: the new value is lost" = function(w, g, right, m, eta) w,
   "the gradient, not the updated parameter" = function(w, g, right, m, eta) g,
@@ -123,20 +123,23 @@ judge_parameter <- function(name, old, new, trace, bounds, m, eta) {
   )
 }
 
-# Where to look, out of which rows are right: the last layer whose bias or weights are wrong is computed first on the way back.
+# Where to look, out of which rows are right: the last layer whose bias or weights are wrong is computed first on the
+# way back.
 check_advice <- function(check) {
   network <- attr(check, "network")
   layers <- length(network$sizes) - 1L
   wrong <- check$quantity[check$verdict != "right"]
   if (length(wrong) == 0L) return("Every new weight and bias is right: the step computes what the textbook says.")
   off <- check[check$verdict != "right", ]
-  if (all(is.finite(off$factor)) && nrow(off) == nrow(check) && length(unique(signif(off$factor, 6))) == 1L && off$factor[1L] > 0) {
+  one_factor <- nrow(off) == nrow(check) && length(unique(signif(off$factor, 6))) == 1L
+  if (one_factor && is.finite(off$factor[1L]) && off$factor[1L] > 0) {
     return(sprintf(
       "All gradients are right but for one factor, %.6g: a convention; a learning rate of eta/%.6g makes up for it.",
       off$factor[1L], off$factor[1L]
     ))
   }
-  if (all(gsub("b", "W", off$verdict) %in% gsub("b", "W", UPDATE_MISTAKES))) return("Look at the update.")
+  of_update <- gsub("b", "W", off$verdict, fixed = TRUE) %in% gsub("b", "W", UPDATE_MISTAKES, fixed = TRUE)
+  if (all(of_update)) return("Look at the update.")
   l <- max(as.integer(gsub("[^0-9]", "", wrong)))
   right_bias <- !(paste0("b", l, "_new") %in% wrong)
   formula <- if (right_bias) {

@@ -1,9 +1,9 @@
 # The door to what nnparity's Python does: diagnose, adapter and parity run there and show the same report here.
 
-# Finds the line in somebody's own network that is wrong: the report of `nnparity diagnose`, on the screen; its exit status,
-# invisibly: 0 for a network that is right, 1 for findings, 2 for input that cannot be used.
-# candidate: file in R or Python. adapter: file that defines step(W, b, X, Y, eta), or NULL. ...: options of the command line
-# by name: sizes = c(4, 6, 3), output_activation = "softmax", json = "report.json", functions_only = TRUE.
+# Finds the line in somebody's own network that is wrong: the report of `nnparity diagnose`, on the screen; its exit
+# status, invisibly: 0 for a network that is right, 1 for findings, 2 for input that cannot be used.
+# candidate: file in R or Python. adapter: file that defines step(W, b, X, Y, eta), or NULL. ...: options of the
+# command line by name: sizes = c(4, 6, 3), output_activation = "softmax", json = "report.json", functions_only = TRUE.
 diagnose <- function(candidate, adapter = NULL, ...) {
   options <- list(adapter = adapter, ...)
   if (length(options) > 1L && (is.null(names(options)) || !all(nzchar(names(options))))) {
@@ -22,7 +22,8 @@ option_words <- function(name, value) {
 }
 
 format_words <- function(value) {
-  if (is.numeric(value)) vapply(value, function(number) format(number, digits = 17L, trim = TRUE), "") else as.character(value)
+  if (!is.numeric(value)) return(as.character(value))
+  vapply(value, function(number) format(number, digits = 17L, trim = TRUE), "")
 }
 
 # Runs nnparity's Python with these words and returns its exit status.
@@ -30,16 +31,16 @@ run_python <- function(words) {
   command <- python_command()
   if (is.null(command)) {
     stop_input(paste0(
-      words[1L], " needs Python 3.11 or later with nnparity (pip install nnparity, or `make setup` in a checkout); without ",
-      "Python, check_step(step, sizes) compares a step with the reference in R"
+      words[1L], " needs Python 3.11 or later with nnparity (pip install nnparity, or `make setup` in a checkout); ",
+      "without Python, check_step(step, sizes) compares a step with the reference in R"
     ))
   }
   # R's own library path would reach Python's libraries, too.
   system2(command[1L], shQuote(c(command[-1L], words)))
 }
 
-# The words that start nnparity's Python, or NULL: NNPARITY_PYTHON, the checkout's environment, `nnparity` on the path, or a
-# Python that can import it.
+# The words that start nnparity's Python, or NULL: NNPARITY_PYTHON, the checkout's environment, `nnparity` on the
+# path, or a Python that can import it.
 python_command <- function() {
   asked <- Sys.getenv("NNPARITY_PYTHON")
   own <- if (!is.null(r_source_dir())) file.path(dirname(r_source_dir()), ".venv", "bin", "python")

@@ -21,7 +21,7 @@ RUN_OPTIONS <- list(
   c("--l1", "number", "NUMBER", "0", "Penalty on |W|."),
   c("--l2", "number", "NUMBER", "0", "Penalty on W^2/2."),
   c("--clip-norm", "number", "NUMBER", "", "Largest norm of the whole gradient."),
-  c("--arithmetic", "text", "fast|exact", "fast", "BLAS, judged by rounding bounds, or one fixed order, judged by bits."),
+  c("--arithmetic", "text", "fast|exact", "fast", "BLAS, judged by rounding, or one fixed order, judged by bits."),
   c("--exact", "flag", "", "", "The same as --arithmetic exact.")
 )
 
@@ -49,8 +49,8 @@ COMPARE_HELP <- "Usage: nnparity compare [OPTIONS] FIRST SECOND
 
     Rscript R/nnparity.R compare a.csv b.csv"
 
-# Data for a network, from R's stream where the seed's weights leave it: list(X =, Y =). X is N(0, 1) by column, then Y by
-# column: uniform on (0, 1), or a class for categorical cross-entropy.
+# Data for a network, from R's stream where the seed's weights leave it: list(X =, Y =). X is N(0, 1) by column, then
+# Y by column: uniform on (0, 1), or a class for categorical cross-entropy.
 draw_data <- function(network, init, seed, samples) {
   stream <- r_set_seed(seed)
   initialize_parameters(network, init, stream)
@@ -130,7 +130,8 @@ trace_run <- function(plan) {
   })
 }
 
-# What each step of a traced run was computed from, when the run is the plan's, as the samples in A0 show; otherwise NULL.
+# What each step of a traced run was computed from, when the run is the plan's, as the samples in A0 show; otherwise
+# NULL.
 inputs_of_traces <- function(traces, plan) {
   begun <- begin_run(plan)
   parameters <- begun$named
@@ -172,7 +173,10 @@ command_compare <- function(words) {
   compared <- compare_runs(first, second, plan)
   writeLines(table_lines(compared$table, plan$arithmetic$name == "exact"))
   if (!compared$bounded && plan$arithmetic$name == "fast") {
-    writeLines("No rounding bounds: the traces do not start from the weights and data of these options; only equal bits agree.")
+    writeLines(paste(
+      "No rounding bounds: the traces do not start from the weights and data of these options (give those that trace",
+      "had); only equal bits agree."
+    ))
   }
   writeLines(verdict_line(compared, parsed$arguments, plan$arithmetic$name))
   if (is.null(compared$difference)) 0L else 1L
@@ -196,7 +200,8 @@ compare_runs <- function(first, second, plan) {
   wrong <- if (length(first) != length(second)) {
     unmeasurable("step", paste(length(first), "steps against", length(second)))
   }
-  list(table = table, difference = wrong, step = min(length(first), length(second)) + !is.null(wrong), bounded = bounded)
+  step <- min(length(first), length(second)) + !is.null(wrong)
+  list(table = table, difference = wrong, step = step, bounded = bounded)
 }
 
 # The table by quantity with one more step's comparison in it.
@@ -231,7 +236,8 @@ table_lines <- function(table, exact) {
 verdict_line <- function(compared, names, arithmetic) {
   wrong <- compared$difference
   if (is.null(wrong)) {
-    judged <- if (arithmetic == "exact") "0 ulp" else sprintf("largest evidence ratio %.3g", max(compared$table$ratio, 0, na.rm = TRUE))
+    ratio <- max(compared$table$ratio, 0, na.rm = TRUE)
+    judged <- if (arithmetic == "exact") "0 ulp" else sprintf("largest evidence ratio %.3g", ratio)
     return(sprintf("SAME %s values compared, %s", format(sum(compared$table$count), big.mark = ","), judged))
   }
   if (nzchar(wrong$problem) && is.nan(wrong$value_a)) {

@@ -1,11 +1,11 @@
 # What the bridge asks of R, answered the same whether R runs inside the asking process or beside it.
 #
-# A request is a line of R code and a vector of doubles, its numbers; an answer is a line of layout and the list of doubles
-# it describes. The code calls a function of SERVED, or anything else of nnparity.
+# A request is a line of R code and a vector of doubles, its numbers; an answer is a line of layout and the list of
+# doubles it describes. The code calls a function of SERVED, or anything else of nnparity.
 
 # Takes up a network at its seed: list(W1 =, b1 =, ...) as drawn, and from then on `run` holds what its steps depend on.
-# network, optimizer: lists of arguments of `define_network` and `define_optimizer`. parameters: list(W =, b =) to start from
-# instead of drawing them.
+# network, optimizer: lists of arguments of `define_network` and `define_optimizer`. parameters: list(W =, b =) to
+# start from instead of drawing them.
 serve_begin <- function(run, network, optimizer, init, seed, arithmetic, parameters = NULL) {
   run$network <- do.call(define_network, network)
   run$optimizer <- do.call(define_optimizer, optimizer)
@@ -54,7 +54,8 @@ serve_outputs <- function(run, X) {
   list(A = A[[length(A)]])
 }
 
-# Trains from where the run stands through the epoch's order, `batch` at a time, without a trace: what the steps alone cost.
+# Trains from where the run stands through the epoch's order, `batch` at a time, without a trace: what the steps alone
+# cost.
 serve_train <- function(run, batch) {
   W <- run$W
   b <- run$b
@@ -87,7 +88,8 @@ SERVED <- list(
 )
 
 # A server: a function of a request's code and numbers whose value is list(layout =, values =). It remembers its run.
-# The code sees `ask`, the functions of SERVED with the run filled in, and `numbers_at`, which takes numbers from a place on.
+# The code sees `ask`, the functions of SERVED with the run filled in, and `numbers_at`, which takes numbers from a
+# place on.
 new_server <- function() {
   run <- new.env(parent = emptyenv())
   desk <- new.env(parent = environment(new_server))
@@ -104,8 +106,8 @@ new_server <- function() {
         values <- eval(parse(text = code, keep.source = FALSE, encoding = "UTF-8"), desk)
         list(layout = layout_of(values), values = unname(lapply(values, as_doubles)))
       },
-      nnparity_input_error = function(condition) list(layout = paste0("input\t", conditionMessage(condition)), values = list()),
-      error = function(condition) list(layout = paste0("error\t", one_line(condition)), values = list())
+      nnparity_input_error = function(error) list(layout = paste0("input\t", conditionMessage(error)), values = list()),
+      error = function(error) list(layout = paste0("error\t", one_line(error)), values = list())
     )
   }
 }
@@ -129,8 +131,9 @@ layout_of <- function(values) {
   paste(c("values", if (length(values) > 0L) paste(names(values), shapes, sep = ":")), collapse = "\t")
 }
 
-# Answers requests until `input` ends: for an R that runs beside. A request is the size of the code, the count of numbers, both
-# as doubles, the code, the numbers; an answer the size of the layout, the layout, the numbers of its values.
+# Answers requests until `input` ends: for an R that runs beside. A request is the size of the code, the count of
+# numbers, both as doubles, the code, the numbers; an answer the size of the layout, the layout, the numbers of its
+# values.
 serve_pipe <- function(input, output) {
   server <- new_server()
   repeat {
