@@ -55,7 +55,8 @@ def command(candidate, adapter, sizes, activation, output_activation, loss, slop
         try:
             diagnosis.write_json(json_file)
         except OSError as error:
-            raise InputError(f"--json must name a file that can be written, not {json_file}: {error.strerror}.") from None
+            sentence = f"--json must name a file that can be written, not {json_file}: {error.strerror}."
+            raise InputError(sentence) from None
     if html_file is not None:
         from nnparity.report import page
 

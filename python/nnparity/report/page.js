@@ -6,7 +6,7 @@
   const lines = [...document.querySelectorAll(".line[data-key]")];
   const says = [...document.querySelectorAll(".finding .says")];
   const WORDS = {"wrong": "Root cause", "convention": "A constant factor", "follows": "Follows from a root cause",
-    "verified": "Verified", "unrecognised": "Ran; not a quantity of the textbook", "not run": "Not run"};
+    "verified": "Verified", "unrecognised": "Ran; not a quantity of the textbook", "not run": "Not run, or no number"};
   let chosen = null;
 
   const make = (tag, className, text) => {
@@ -39,6 +39,7 @@
     const far = value.right ? value.numbers.map((row, i) => row.map((x, j) => minus(x, value.right[i][j]))) : null;
     const most = far ? Math.max(...far.flat().map(x => typeof x === "number" ? Math.abs(x) : 0)) : 0;
     const box = make("div", "grid"), body = make("table", "numbers"), head = make("tr");
+    let marked = false;
     const shown = show === "right" ? value.right : show === "difference" ? far : value.numbers;
     if (value.dim.length > 1) head.append(make("th"));
     shown[0].forEach((_, j) => head.append(make("th", "", column0 + j + data.first)));
@@ -52,7 +53,7 @@
           const d = far[i][j], share = typeof d === "number" ? Math.abs(d) / most : 1;
           cell.style.backgroundColor = `rgba(var(--${d < 0 ? "cold" : "hot"}), ${(0.75 * share).toFixed(3)})`;
           cell.title = `${format(value.numbers[i][j])}, should be ${format(value.right[i][j])}`;
-          if (share === 1) cell.classList.add("worst");
+          if (share === 1 && !marked) { cell.classList.add("worst"); marked = true; }
         }
         line.append(cell);
       });
@@ -148,7 +149,7 @@
       record.findings.forEach(k => { if (says[k]) inspector.append(says[k].cloneNode(true)); });
       record.statements.forEach(statement => inspector.append(statementOf(statement)));
     }
-    if (!record || !record.statements.length) inspector.append(make("p", "empty", "Nothing was recorded here in this run."));
+    if (!record || !record.statements.length) inspector.append(make("p", "empty", "Nothing was recorded here: this line did not run, or what it gave is no number."));
     inspector.scrollTop = 0;
   };
   const reveal = line => line.scrollIntoView({block: "center", inline: "nearest"});

@@ -79,6 +79,7 @@ def show(diagnosis: Any, console: Console | None = None, show_output: bool = Fal
     for line in report_lines(diagnosis, width, show_output):
         if plain:
             line = _plain(line)
+        line.rstrip()
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 

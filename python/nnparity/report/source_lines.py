@@ -18,7 +18,7 @@ STANDINGS = {
     "follows": ("↳", "follows from it"),
     "verified": ("✓", "verified"),
     "unrecognised": ("·", "ran, not a quantity of the textbook"),
-    "not run": ("○", "not run"),
+    "not run": ("○", "not run, or no number"),
 }
 
 #: Occurrences of a statement that are kept, and values that an occurrence may have.
