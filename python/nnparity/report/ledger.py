@@ -45,6 +45,7 @@ class Ledger:
     def __init__(self, conclusion: Any, findings: list[Any]):
         self.run, self.state, self.book = conclusion.run, conclusion.state, conclusion.textbook
         self.follower, self.labels, self.findings = conclusion.follower, conclusion.labels, findings
+        self._roots: dict[int, set[int]] = {}  # id of a finding → the refs of its wrong values
 
     def judge(self, ref: int) -> Judgement | None:
         """What is known of a recorded value; None where nothing recognised it."""
@@ -75,7 +76,12 @@ class Ledger:
 
     def root(self, finding: Any) -> tuple[np.ndarray, np.ndarray] | None:
         """The recorded and the right value of a root cause, as far as both are known."""
-        for event in self._events_of(finding):
+        if finding.kind in ("convention", "crash"):
+            return None
+        events = self._events_of(finding)
+        own = [event for event in events if event.ref in self._roots.get(id(finding), ())]
+        own += [event for event in events if self.wrong.get(event.ref, ("",))[0] == finding.quantity]
+        for event in [*own, *events[:1]]:
             recorded, (_, right) = self.run.values[event.ref], self.wrong.get(event.ref, ("", None))
             if right is not None and recorded.shape == right.shape:
                 return recorded, right
@@ -199,6 +205,7 @@ class Ledger:
                         shown = text or (label.text if label is not None else "a factor of it")
                         shown = finding.computes if shown == "?" else shown
                         found[ref] = (shown, adapt(there, self.run.values[ref], recorded_from, factor))
+                        self._roots.setdefault(id(finding), set()).add(ref)
 
     def _parts(self, departure: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Wrong factors of a wrong delta, each with its right counterpart: delta = (Wᵀ delta) ⊙ f′(Z)."""

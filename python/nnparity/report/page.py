@@ -304,4 +304,4 @@ def _number(x: float) -> float | str:
         return "NaN"
     if np.isinf(x):
         return "Inf" if x > 0 else "−Inf"
-    return float(f"{x:.4g}")
+    return float(f"{x:.4g}") + 0.0  # without the sign of −0

@@ -95,7 +95,7 @@ def worst_words(worst: dict[str, Any]) -> str:
     value, right = worst.get("value"), worst.get("right", worst.get("expected"))
     if value is None or right is None:
         return str(place)
-    return f"{place}: {value:.4g}, should be {right:.4g}".replace("-", "−")
+    return f"{place}: {value + 0.0:.4g}, should be {right + 0.0:.4g}".replace("-", "−")
 
 
 def ratio_words(ratio: float) -> str:
