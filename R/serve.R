@@ -1,6 +1,6 @@
 # What the bridge asks of R, answered the same whether R runs inside the asking process or beside it.
 #
-# A request is a line of R code and a vector of doubles, its numbers; an answer is a line of layout and the list of
+# A request is a line of R code and a list of vectors of doubles; an answer is a line of layout and the list of
 # doubles it describes. The code calls a function of SERVED, or anything else of nnparity.
 
 # Takes up a network at its seed: list(W1 =, b1 =, ...) as drawn, and from then on `run` holds what its steps depend on.
@@ -87,20 +87,20 @@ SERVED <- list(
   train = serve_train
 )
 
-# A server: a function of a request's code and numbers whose value is list(layout =, values =). It remembers its run.
-# The code sees `ask`, the functions of SERVED with the run filled in, and `numbers_at`, which takes numbers from a
-# place on.
+# A server: a function of a request's code and arrays whose value is list(layout =, values =). It remembers its run. The
+# code sees `ask`, the functions of SERVED with the run filled in, and `array_at`, which gives an array its shape.
 new_server <- function() {
   run <- new.env(parent = emptyenv())
   desk <- new.env(parent = environment(new_server))
   desk$ask <- lapply(SERVED, function(handler) function(...) handler(run, ...))
-  desk$numbers_at <- function(first, shape) {
-    taken <- desk$numbers[seq.int(first, length.out = prod(shape))]
+  desk$array_at <- function(k, shape) {
+    taken <- desk$arrays[[k]]
     if (length(shape) == 2L) dim(taken) <- shape
     taken
   }
-  function(code, numbers) {
-    desk$numbers <- numbers
+  function(code, arrays) {
+    desk$arrays <- arrays
+    on.exit(desk$arrays <- NULL)
     tryCatch(
       {
         values <- eval(parse(text = code, keep.source = FALSE, encoding = "UTF-8"), desk)
@@ -131,16 +131,16 @@ layout_of <- function(values) {
   paste(c("values", if (length(values) > 0L) paste(names(values), shapes, sep = ":")), collapse = "\t")
 }
 
-# Answers requests until `input` ends: for an R that runs beside. A request is the size of the code, the count of
-# numbers, both as doubles, the code, the numbers; an answer the size of the layout, the layout, the numbers of its
-# values.
+# Answers requests until `input` ends: for an R that runs beside. A request is the size of the code, the count of arrays
+# and their lengths, all as doubles, the code, the arrays; an answer the size of the layout, the layout, its values.
 serve_pipe <- function(input, output) {
   server <- new_server()
   repeat {
     sizes <- readBin(input, "double", 2L)
     if (length(sizes) < 2L) return(invisible())
+    lengths <- readBin(input, "double", sizes[[2L]])
     code <- rawToChar(readBin(input, "raw", sizes[[1L]]))
-    answer <- server(code, readBin(input, "double", sizes[[2L]]))
+    answer <- server(code, lapply(lengths, function(length) readBin(input, "double", length)))
     layout <- charToRaw(enc2utf8(answer$layout))
     writeBin(as.double(length(layout)), output)
     writeBin(layout, output)

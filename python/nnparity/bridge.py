@@ -1,6 +1,6 @@
 """The bridge to R, one way in code and two in transport: R embedded in this process (rpy2), or an `Rscript` beside it.
 
-A request is a line of R code and a vector of doubles; an answer is a line of layout and the doubles it describes
+A request is a line of R code and its arrays of doubles; an answer is a line of layout and the doubles it describes
 (`R/serve.R`).  Embedded, the answer's numbers are views of R's own memory; beside, they come through a pipe.  This is
 the only file that imports rpy2.
 """
@@ -51,7 +51,7 @@ class Transport(Protocol):
 
     name: str
 
-    def carry(self, code: str, numbers: Array) -> tuple[str, Sequence[Array], Any]:
+    def carry(self, code: str, arrays: list[Array]) -> tuple[str, Sequence[Array], Any]:
         """Return the layout, one flat array a value, and what must live as long as they."""
 
     def close(self) -> None:
@@ -90,8 +90,9 @@ class EmbeddedR:
             cls._running = rinterface
         return cls._running
 
-    def carry(self, code: str, numbers: Array) -> tuple[str, Sequence[Array], Any]:
-        sent = self._rinterface.FloatSexpVector.from_memoryview(numbers.data)
+    def carry(self, code: str, arrays: list[Array]) -> tuple[str, Sequence[Array], Any]:
+        vector = self._rinterface.FloatSexpVector.from_memoryview
+        sent = self._rinterface.ListSexpVector([vector(array.data) for array in arrays])
         answer = self._server(code, sent)
         return answer[0][0], self._views(answer[1]), answer
 
@@ -135,12 +136,14 @@ class RscriptBeside:
         os.close(write)
         self._answers = os.fdopen(read, "rb")
 
-    def carry(self, code: str, numbers: Array) -> tuple[str, Sequence[Array], Any]:
+    def carry(self, code: str, arrays: list[Array]) -> tuple[str, Sequence[Array], Any]:
         text = code.encode()
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(struct.pack("=dd", len(text), numbers.size) + text)
-            self._process.stdin.write(numbers.data.cast("B") if numbers.size else b"")
+            sizes = np.array([len(text), len(arrays), *(array.size for array in arrays)], dtype=np.float64)
+            self._process.stdin.write(sizes.tobytes() + text)
+            for array in arrays:
+                self._process.stdin.write(array.data.cast("B") if array.size else b"")
             self._process.stdin.flush()
         except BrokenPipeError:
             self._stopped()
@@ -210,17 +213,16 @@ class Bridge:
         BridgeError
             R stops otherwise.
         """
-        numbers: list[Array] = []
-        inside = ", ".join(f"{name} = {_as_r(value, numbers)}" for name, value in arguments.items())
-        return self._carry(f"ask${request}({inside})", numbers)
+        arrays: list[Array] = []
+        inside = ", ".join(f"{name} = {_as_r(value, arrays)}" for name, value in arguments.items())
+        return self._carry(f"ask${request}({inside})", arrays)
 
     def evaluate(self, code: str) -> Answer:
         """Evaluate R code where the reference is defined; its value is a named list of numbers, or NULL."""
         return self._carry(f"evalq({{ {code} }}, environment(new_server))", [])
 
-    def _carry(self, code: str, numbers: list[Array]) -> Answer:
-        flat = np.concatenate(numbers) if numbers else np.empty(0)
-        layout, values, owner = self._transport.carry(code, flat)
+    def _carry(self, code: str, arrays: list[Array]) -> Answer:
+        layout, values, owner = self._transport.carry(code, arrays)
         kind, _, rest = layout.partition("\t")
         if kind != "values":
             raise InputError(rest) if kind == "input" else BridgeError(f"R stopped: {rest}")
@@ -289,17 +291,16 @@ def _lengths(layout: str) -> tuple[int, ...]:
     return tuple(int(np.prod(shape)) for _, shape in _fields(layout))
 
 
-def _as_r(value: Any, numbers: list[Array]) -> str:
-    """A value as R code; arrays are put to the numbers and taken from there."""
+def _as_r(value: Any, arrays: list[Array]) -> str:
+    """A value as R code; arrays are put to the others and taken from there."""
     if isinstance(value, np.ndarray):
-        first = sum(part.size for part in numbers) + 1
-        numbers.append(np.asarray(value, np.float64).ravel(order="F"))
-        return f"numbers_at({first}, {_as_r(value.shape, numbers)})"
+        arrays.append(np.asarray(value, np.float64).ravel(order="F"))
+        return f"array_at({len(arrays)}, {_as_r(value.shape, arrays)})"
     if isinstance(value, Mapping):
-        return f"list({', '.join(f'`{name}` = {_as_r(entry, numbers)}' for name, entry in value.items())})"
+        return f"list({', '.join(f'`{name}` = {_as_r(entry, arrays)}' for name, entry in value.items())})"
     if isinstance(value, list | tuple):
         plain = all(isinstance(entry, int | float | str) for entry in value)
-        return f"{'c' if plain else 'list'}({', '.join(_as_r(entry, numbers) for entry in value)})"
+        return f"{'c' if plain else 'list'}({', '.join(_as_r(entry, arrays) for entry in value)})"
     if value is None:
         return "NULL"
     if isinstance(value, bool | np.bool_):

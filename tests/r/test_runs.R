@@ -39,21 +39,21 @@ expect_says(sentence_of(command_compare("a.csv")), "expected FIRST SECOND and op
 
 server <- new_server()
 request <- paste(
-  "ask$begin(network = list(sizes = numbers_at(1, 3)), optimizer = list(name = 'sgd'), init = 'normal', seed = 1,",
+  "ask$begin(network = list(sizes = array_at(1, 3)), optimizer = list(name = 'sgd'), init = 'normal', seed = 1,",
   "arithmetic = 'fast')"
 )
-answer <- server(request, c(4, 6, 3))
+answer <- server(request, list(c(4, 6, 3)))
 expect_identical(answer$layout, "values\tW1:6:4\tb1:6\tW2:3:6\tb2:3")
 expect_identical(answer$values[[1]], initialize_parameters(define_network(c(4, 6, 3)), seed = 1)$W[[1]])
-server("ask$data(X = numbers_at(1, c(4, 2)), Y = numbers_at(9, c(3, 2)))", c(1:8 / 10, 1:6 / 10))
-expect_says(server("ask$step(first = 1, last = 2)", double())$layout, "^values\tA0:4:2\tZ1:6:2\t.*\tloss:1\t")
+server("ask$data(X = array_at(1, c(4, 2)), Y = array_at(2, c(3, 2)))", list(1:8 / 10, 1:6 / 10))
+expect_says(server("ask$step(first = 1, last = 2)", list())$layout, "^values\tA0:4:2\tZ1:6:2\t.*\tloss:1\t")
 expect_identical(
-  server("define_network(3)", double())$layout,
+  server("define_network(3)", list())$layout,
   "input\tsizes must hold at least two widths, those of the inputs and of the outputs"
 )
-expect_says(server("stop('ouch')", double())$layout, "^error\touch")
-expect_says(server("1 +", double())$layout, "^error\t")
-expect_identical(server("list(a = 1:3, b = TRUE)", double())$values, list(c(1, 2, 3), 1))
+expect_says(server("stop('ouch')", list())$layout, "^error\touch")
+expect_says(server("1 +", list())$layout, "^error\t")
+expect_identical(server("list(a = 1:3, b = TRUE)", list())$values, list(c(1, 2, 3), 1))
 
 # --- the door to Python ---
 
