@@ -397,9 +397,9 @@ bias_correction_ball <- function(rate, count) {
   ball_subtract(ball_exact(1), power)
 }
 
-# w - eta g / (sqrt(s) + epsilon).
+# w - eta g / (sqrt(s) + epsilon), whose divisor is at least epsilon, however uncertain s may be.
 scaled_step_ball <- function(p, g, squares, eta, epsilon) {
-  step <- ball_divide(ball_scale(g, eta), ball_add(ball_sqrt(squares), ball_exact(epsilon)))
+  step <- ball_divide(ball_scale(g, eta), ball_add(ball_sqrt(squares), ball_exact(epsilon)), 0.5 * epsilon)
   ball_subtract(p, ball_round(step, 8))
 }
 

@@ -41,10 +41,10 @@ ball_multiply <- function(x, y) {
   ball_round(ball_of(x$value * y$value, radius), 1)
 }
 
-# x / y: the radius is (dx + |x/y| dy) / (|y| - dy), infinite where y may be 0.
-ball_divide <- function(x, y) {
+# x / y: the radius is (dx + |x/y| dy) / (|y| - dy), infinite where y may be 0; |y| is known to be at least `least`.
+ball_divide <- function(x, y, least = 0) {
   value <- x$value / y$value
-  nearest <- abs(y$value) - y$radius
+  nearest <- pmax(abs(y$value) - y$radius, least)
   certain <- nearest > 0 & value == value # in the shape of the value, for y may be one number
   ball_round(ball_of(value, select(certain, (x$radius + abs(value) * y$radius) / nearest, Inf)), 1)
 }
@@ -95,12 +95,6 @@ ball_col_sums <- function(x) {
 
 # One value per column, repeated for n rows.
 ball_spread <- function(x, n) ball_of(spread_rows(x$value, n), spread_rows(x$radius, n))
-
-# The sum of each row, of m terms in any order.
-ball_row_sums <- function(x) {
-  m <- ncol(x$value)
-  ball_of(rowSums(x$value), sum_radius(rowSums(x$radius), rowSums(abs(x$value)), m))
-}
 
 # The sum of all elements in any order.
 ball_total <- function(x) ball_of(sum(x$value), sum_radius(sum(x$radius), sum(abs(x$value)), length(x$value)))

@@ -466,8 +466,8 @@ def bias_correction_ball(rate: float, count: float) -> Ball:
 
 
 def scaled_step_ball(p: Ball, g: Ball, squares: Ball, eta: float, epsilon: float) -> Ball:
-    """w - eta g / (sqrt(s) + epsilon)."""
-    step = ball_divide(ball_scale(g, eta), ball_add(ball_sqrt(squares), ball_exact(epsilon)))
+    """w - eta g / (sqrt(s) + epsilon), whose divisor is at least epsilon, however uncertain s may be."""
+    step = ball_divide(ball_scale(g, eta), ball_add(ball_sqrt(squares), ball_exact(epsilon)), 0.5 * epsilon)
     return ball_subtract(p, ball_round(step, 8))
 
 

@@ -70,10 +70,10 @@ def ball_multiply(x: Ball, y: Ball) -> Ball:
     return ball_round(Ball(x.value * y.value, radius), 1)
 
 
-def ball_divide(x: Ball, y: Ball) -> Ball:
-    """x / y: the radius is (dx + |x/y| dy) / (|y| - dy), infinite where y may be 0."""
+def ball_divide(x: Ball, y: Ball, least: float = 0.0) -> Ball:
+    """x / y: the radius is (dx + |x/y| dy) / (|y| - dy), infinite where y may be 0; |y| is at least `least`."""
     value = x.value / y.value
-    nearest = np.abs(y.value) - y.radius
+    nearest = np.maximum(np.abs(y.value) - y.radius, least)
     radius = select(nearest > 0, (x.radius + np.abs(value) * y.radius) / nearest, np.inf)
     return ball_round(Ball(value, radius), 1)
 
@@ -130,12 +130,6 @@ def ball_col_sums(x: Ball) -> Ball:
 def ball_spread(x: Ball, n: int) -> Ball:
     """One value per column, repeated for n rows."""
     return Ball(np.tile(x.value, (n, 1)), np.tile(x.radius, (n, 1)))
-
-
-def ball_row_sums(x: Ball) -> Ball:
-    """The sum of each row, of m terms in any order."""
-    m = x.value.shape[1]
-    return Ball(x.value.sum(axis=1), sum_radius(x.radius.sum(axis=1), np.abs(x.value).sum(axis=1), m))
 
 
 def ball_total(x: Ball) -> Ball:

@@ -160,3 +160,11 @@ def test_a_word_added_to_a_registry_is_judged_by_an_estimate(monkeypatch):
     for quantity in ("A1", "loss", "delta2", "delta1", "W1_new", "W1_seen"):
         wrong = Trace(theirs | {quantity: theirs[quantity] * (1 + 1e-9)}, theirs.inputs)
         assert first_difference(compare_traces(ours, wrong, network, optimizer)).quantity == quantity
+
+
+def test_a_gradient_that_is_noise_has_a_finite_bound():
+    # the gradients of both programs are roundings of zero far above adagrad's epsilon
+    network, optimizer = define_network([1, 1], output_activation="linear"), define_optimizer("adagrad")
+    inputs = {"W1": np.ones((1, 1)), "b1": np.zeros(1), "Y": np.zeros((1, 1)), "W1_accumulator": np.zeros((1, 1))}
+    ours, theirs = (Trace({"dW1": np.full((1, 1), g), "W1_new": np.ones((1, 1))}, inputs) for g in (1e-7, -2e-7))
+    assert np.isfinite(step_bounds(network, optimizer, ours, theirs)["W1_new"]).all()

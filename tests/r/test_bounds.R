@@ -118,3 +118,9 @@ expect_equal(ball$radius[[1L]], 6.001e-3)
 expect_equal(ball$radius[[2L]], gamma_bound(64) * 10)
 network <- list(slope = 0.01)
 expect_equal(elementwise_balls("relu", ball_of(c(1, -1), c(0, 0)), network)[[2L]]$value, c(1, 0))
+
+# A gradient that is noise has a finite bound: those of both programs are roundings of zero far above adagrad's epsilon.
+network <- define_network(c(1, 1), output_activation = "linear")
+inputs <- list(W1 = matrix(1), b1 = 0, Y = matrix(0), W1_accumulator = matrix(0))
+traces <- lapply(c(1e-7, -2e-7), function(g) structure(list(dW1 = matrix(g), W1_new = matrix(1)), inputs = inputs))
+expect_true(is.finite(step_bounds(network, define_optimizer("adagrad"), traces[[1L]], traces[[2L]])$W1_new[1, 1]))
