@@ -285,6 +285,9 @@ class Blamer:
     def _operands_through_calls(self, event):
         """Operands of an expression; of a statement, those of the computation that gave its value."""
         operands = self.run.operands(event)
+        if self.run.node(event).kind == "after":
+            root = self.run.operand(event, self.run.node(event).stmt)
+            operands = [root] if root is not None else operands
         if not operands:
             for other in self.run.by_ref.get(event.ref, ()):
                 if other.seq < event.seq and self.run.operands(other):

@@ -166,8 +166,17 @@ class Conclusion:
                     events.append(first)
         best = min(events, key=lambda event: event.seq) if events else None
         if best is None or self.run.node(best).file == self.run.adapter:
-            return self._returned_number(new) or best
+            return self._returned_inside(new) or self._returned_number(new) or best
         return best
+
+    def _returned_inside(self, new: np.ndarray):
+        """The event that computed a matrix of weights and biases of which the returned array is a part."""
+        events = []
+        for hit in self.follower.index.inside(new):
+            event = self.run.computed(hit.ref) if abs(hit.factor - 1) < 1e-9 else None
+            if event is not None and self.run.node(event).file != self.run.adapter:
+                events.append(event)
+        return min(events, key=lambda event: event.seq) if events else None
 
     def _returned_number(self, new: np.ndarray):
         """The event that computed one number of a returned array, in code that works number by number."""
@@ -315,6 +324,8 @@ class Conclusion:
         if chain:
             seen = self.state.seen.get(f"delta{start}")
             error = self.follower.present(self.state.A[L] - self.textbook.Y) if start == L else None
+            if start < L:
+                error = self.follower.present(self.textbook.W[start].T @ self.state.delta[start + 1])
             for where in ([error] if error else []) + ([seen] if seen else []):
                 turned = [hit for hit in where.hits() if hit.factor < 0]
                 straight = [hit for hit in where.hits() if hit.factor > 0]
@@ -372,6 +383,16 @@ class Conclusion:
             if event is not None:
                 event = self._discarded(event) or event
         id = "update-lost" if letter == "W" or hits or f"W{layer}_new" in self._lost_names() else "bias-missing"
+        zeros = self._all_zero(layer)
+        if zeros is not None and f"W{layer}_new" in self._lost_names():
+            delta = self.state.rights[f"delta{layer}"]
+            base = self.state.activations[layer - 1]
+            id = "relu-mask-wrong" if "relu" in base and layer < t.depth else None
+            finding = Finding(id, "bug", "backward", f"delta{layer}", layer, "0", delta.text, zeros, layers=[layer], covers=[update.quantity],
+                              evidence=evidence_of(0 * delta.value, delta.value, self._terms(layer)))
+            return self._placed(finding)
+        if event is None and letter == "b":
+            event = self._kept_as_it_was(old)
         if event is None:
             other = "b" if letter == "W" else "W"
             event = self._returned(other, layer) or self._first_gradient(letter, layer)
@@ -389,6 +410,36 @@ class Conclusion:
 
     def _lost_names(self) -> set[str]:
         return {name for name, update in self.state.updates.items() if update.rate == 0}
+
+    def _all_zero(self, layer: int):
+        """Where a delta of this layer became zero everywhere, while its textbook value is not."""
+        right = self.state.rights[f"delta{layer}"].value
+        for event in self.run.events:
+            value = self.run.value(event)
+            if value.size in (right.size, right.shape[0]) and value.size > 1 and not np.any(value):
+                node = self.run.node(event)
+                if node.kind in ("after", "assign", "return", "expr", "call") and node.file != self.run.adapter:
+                    if self.run.operands(event) and any(np.any(self.run.value(o)) for o in self.run.operands(event)) or node.kind == "after":
+                        if self._after_forward(event):
+                            return event
+        return None
+
+    def _after_forward(self, event) -> bool:
+        seen = self.state.seen.get(f"A{self.textbook.depth}")
+        firsts = [e.seq for hit in (seen.hits() if seen else []) if (e := self.run.computed(hit.ref)) is not None]
+        return bool(firsts) and event.seq > min(firsts)
+
+    def _kept_as_it_was(self, old: np.ndarray):
+        """The last assignment of the old value, after the gradients, that is not the adapter's."""
+        best = None
+        for hit in self.follower.index.find(old):
+            if abs(hit.factor - 1) > 1e-9:
+                continue
+            for event in self.run.by_ref.get(hit.ref, ()):
+                node = self.run.node(event)
+                if node.kind in ("assign", "after") and node.file != self.run.adapter and self._after_forward(event):
+                    best = event if best is None or event.seq > best.seq else best
+        return best
 
     def _changed_values(self, old: np.ndarray, gradient: np.ndarray) -> list[int]:
         """Recorded values of the form old + c·gradient: an update that was computed and then lost."""

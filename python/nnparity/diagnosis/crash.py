@@ -97,10 +97,9 @@ def _made_by(error, conclusion: Conclusion) -> str | None:
             continue
         if run.recording.meta[operand.ref].container == "data.frame":
             return "r-data-frame-arithmetic"
-        producer = run.computed(operand.ref)
-        node = run.node(producer) if producer is not None else None
-        if node is not None and (node.op or "") in LOSES_SHAPE and run.value(producer).ndim <= 2:
-            return LOSES_SHAPE[node.op or ""]
+        found = _lost_shape(operand.ref, conclusion)
+        if found is not None:
+            return found
         dropped = _dropped(operand.ref, run)
         if dropped:
             return "r-dropped-dimension"
@@ -108,6 +107,23 @@ def _made_by(error, conclusion: Conclusion) -> str | None:
         return "r-data-frame-arithmetic"
     if "less than one element" in str(error.message) or "subscript out of bounds" in str(error.message):
         return "r-countdown-loop"
+    return None
+
+
+def _lost_shape(ref: int, conclusion: Conclusion, depth: int = 0) -> str | None:
+    """The operation behind a value, or behind the values that nothing explains from which it was made, that lost its shape."""
+    run = conclusion.run
+    producer = run.computed(ref)
+    if producer is None or depth > 4:
+        return None
+    op = run.node(producer).op or ""
+    if op in LOSES_SHAPE:
+        return LOSES_SHAPE[op]
+    if conclusion.labels.get(ref) is not None:
+        return None
+    for operand in run.operands(producer):
+        if operand.ref != ref and (found := _lost_shape(operand.ref, conclusion, depth + 1)) is not None:
+            return found
     return None
 
 

@@ -231,7 +231,8 @@ class Session:
             findings = [f for f in findings if f.phase == "forward"]
             findings.append(crash_finding(recording.error, conclusion))
         else:
-            self.prove(probe, conclusion, findings)
+            findings = self.prove(probe, conclusion, findings)
+            self.rate(probe, conclusion, findings)
             findings += self.twice(probe, conclusion, findings)
         return self.report(probe, recording, conclusion, findings)
 
@@ -260,21 +261,48 @@ class Session:
         finding.proved = True
         return [finding]
 
-    def prove(self, probe: Probe, conclusion: Conclusion, findings: list[Finding]) -> None:
-        """Repair each finding in turn and see it disappear."""
-        wanted = [finding for finding in findings if finding.kind != "convention"]
-        textbook = conclusion.textbook
-        for finding in wanted[:MOST_REPAIRS]:
-            repairs = injections(finding, conclusion.run, textbook, conclusion.follower, conclusion.state)
-            if not repairs:
+    def prove(self, probe: Probe, conclusion: Conclusion, findings: list[Finding]) -> list[Finding]:
+        """Repair the first finding and run again; what is still found then is independent, and is repaired in its turn.
+
+        Returns the findings that stand: each root cause once, without what only followed from it.
+        """
+        stands: list[Finding] = []
+        repairs: list[tuple] = []
+        for _ in range(MOST_REPAIRS):
+            first = next((f for f in findings if f.kind != "convention" and not any(f is g for g in stands)), None)
+            if first is None:
+                break
+            stands.append(first)
+            repair = injections(first, conclusion.run, conclusion.textbook, conclusion.follower, conclusion.state)
+            again = self.run(probe, inject=[*repairs, *repair]) if repair else None
+            if again is None or again.status != "ok" or again.refused:
                 continue
-            again = self.run(probe, inject=repairs)
-            if again.status != "ok" or again.refused:
+            later = self.account(probe, again)
+            left = later.findings()
+            if any(_same_cause(first, other) for other in left) or _weight(left) >= _weight(findings):
                 continue
-            after = self.account(probe, again).findings()
-            same = [other for other in after if other.id == finding.id and other.place.get("line") == finding.place.get("line")
-                    and other.quantity == finding.quantity]
-            finding.proved = not same and len([f for f in after if f.kind != "convention"]) < len(wanted)
+            first.proved = True
+            repairs += repair
+            conclusion, findings = later, left
+        known = [*stands, *[f for f in findings if f.kind == "convention" or not any(_same_cause(f, g) for g in stands)]]
+        unique = [f for place, f in enumerate(known) if not any(f is g for g in known[:place])]
+        return sorted(unique, key=lambda f: (f.kind == "convention", f.event.seq if f.event is not None else float("inf")))
+
+    def rate(self, probe: Probe, conclusion: Conclusion, findings: list[Finding]) -> None:
+        """Whether a constant factor is a learning rate of the candidate's own: then another eta changes nothing."""
+        for finding in findings:
+            if finding.kind != "convention" or finding.factor is None:
+                continue
+            eta = probe.eta * 0.625
+            again = self.process.run(probe.W, probe.b, probe.X, probe.Y, eta, seed=probe.seed, record=False)
+            if again.status != "ok":
+                return
+            W_new, _ = self.returned(probe, again)
+            if all(np.allclose(one, other, rtol=1e-12, atol=0) for one, other in zip(W_new, conclusion.follower.W_new)):
+                finding.id = None
+                finding.computes = "a step of a length of its own: the learning rate that step is given is not used"
+                finding.fix = (f"Not a bug in the gradients: the code steps by {finding.factor * probe.eta:.6g} times the gradient, "
+                               "whatever eta is; let step pass its eta on.")
 
     # -- the report --------------------------------------------------------------------------------------------------
 
@@ -336,6 +364,16 @@ class Session:
         if unseen:
             spots.append("Never seen as a value of its own: " + ", ".join(unseen) + "; judged by what follows from it.")
         return spots
+
+
+def _same_cause(one: Finding, other: Finding) -> bool:
+    same_place = all(one.place.get(key) == other.place.get(key) for key in ("file", "cell", "line"))
+    return one.id == other.id and one.kind == other.kind and (same_place or one.quantity == other.quantity)
+
+
+def _weight(findings: list[Finding]) -> int:
+    """How many quantities the findings leave unexplained or wrong; conventions do not count."""
+    return sum(max(1, len(f.layers)) for f in findings if f.kind != "convention")
 
 
 def _plain(value):

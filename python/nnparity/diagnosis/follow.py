@@ -339,7 +339,16 @@ class Follower:
             seen = self.present_gradient(right.value, lambda i: delta[:, i])
         state.seen[quantity] = seen
         name = f"{letter}{layer}_new"
-        if np.array_equal(old, new):
+        idle = np.all(np.isfinite(new)) and np.max(np.abs(new - old)) <= 1e-12 * max(float(np.max(np.abs(old))), 1e-300)
+        if idle and np.any(new != old) and np.max(np.abs(right.value)) > 1e-9:
+            for formula in formulas:  # a sum that cancels is a change of zero, up to rounding
+                if not formula.right and np.max(np.abs(formula.value)) <= 1e-12 * np.max(np.abs(delta)):
+                    state.updates[name] = Update(name, layer, 1.0, -t.eta, formula, right)
+                    state.used[quantity] = formula
+                    state.cost += COST["departure"]
+                    state.departures.append(Departure(quantity, layer, "backward", formula, right, self._zeros(formula.value)))
+                    return
+        if idle:
             state.updates[name] = Update(name, layer, 1.0, 0.0, right, right)
             state.used[quantity] = right
             state.cost += COST["departure"]
@@ -382,6 +391,11 @@ class Follower:
             return
         state.updates[name] = Update(name, layer, float("nan"), float("nan"), None, right)
         state.cost += COST["unknown"]
+
+    def _zeros(self, value: np.ndarray) -> Seen:
+        """Recorded numbers that are zero up to rounding, as sums that cancel are."""
+        tiny = [Hit(ref, 1.0, "as is") for ref, number in self.index.of_size(1) if 0 < abs(float(number)) < 1e-14]
+        return Seen(tuple(tiny[:3]), (), (), 1.0 if tiny else 0.0)
 
     def _beyond_the_layer(self, state: State, layer: int, letter: str) -> Iterable[Formula]:
         """Gradients that involve other layers: taken after another layer's update, or summed with another layer's."""

@@ -86,9 +86,10 @@ def _steps(state, t):
         yield f"{name}′({z})", "", slope, True, "samples"
         with np.errstate(all="ignore"):
             base = name.split("+")[-1]
-            if base in ("sigmoid", "softmax", "silu"):
+            if base in ("sigmoid", "silu"):
                 yield f"exp(−{z})", "", np.exp(-Z), True, "samples"
                 yield f"1 + exp(−{z})", "", 1 + np.exp(-Z), True, "samples"
+            if base in ("sigmoid", "softmax", "silu"):
                 yield f"exp({z})", "", np.exp(Z), True, "samples"
                 yield f"1 − {a}", "", 1 - A, True, "samples"
                 yield f"1 + exp({z})", "", 1 + np.exp(Z), True, "samples"

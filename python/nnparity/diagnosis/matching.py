@@ -102,6 +102,11 @@ class ValueIndex:
             self._sorted[key] = (keys[order], [rows[i] for i in order])
         return self._sorted[key]
 
+    def inside(self, quantity: np.ndarray) -> list[Hit]:
+        """The recorded matrices that contain a quantity beside a bias, whether or not it was recorded by itself."""
+        wanted = normal_form(quantity)
+        return [*self._search(wanted, "part"), *(self._search(wanted, "edge") if wanted.ndim == 1 else [])]
+
     def of_size(self, size: int) -> list:
         """(ref, value) of the recorded values with that many elements."""
         return self._whole.get(size, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnparity.diagnosis import textbook as book
 from nnparity.diagnosis.conclude import Finding
 from nnparity.diagnosis.follow import Seen
 from nnparity.diagnosis.matching import normal_form
@@ -28,6 +29,32 @@ def adapt(right: np.ndarray, recorded: np.ndarray, wrong: np.ndarray, factor: fl
     return (factor * there).reshape(shape) if value.shape == here.shape else None
 
 
+def repaired(finding: Finding, textbook, state) -> dict[str, np.ndarray]:
+    """The right values of a finding's quantities when all of them are put right: each from the repaired ones before it."""
+    wanted = {departure.quantity for departure in finding.departures}
+    if len(wanted) < 2:
+        return {}
+    new, values = state.branch(0.0), {}
+    L = textbook.depth
+
+    def choose(quantity: str, formulas) -> np.ndarray:
+        used = state.used.get(quantity)
+        text = state.rights[quantity].text if quantity in wanted else used.text
+        value = next((formula.value for formula in formulas if formula.text == text), used.value)
+        if quantity in wanted:
+            values[quantity] = value
+        return value
+
+    for layer in range(1, L + 1):
+        name, known = state.activations[layer - 1], True
+        new.Z[layer] = choose(f"Z{layer}", book.forward_sums(textbook.W, textbook.b, new.A, new.Z, layer, layer in textbook.no_bias))
+        new.A[layer] = choose(f"A{layer}", book.forward_activations(new.Z[layer], layer, name, known, layer == L, textbook.slope))
+    for layer in range(L, 0, -1):
+        formulas = book.output_deltas(new, textbook) if layer == L else book.hidden_deltas(new, textbook, layer, {})
+        new.delta[layer] = choose(f"delta{layer}", formulas)
+    return values
+
+
 def injections(finding: Finding, run: Run, textbook, follower, state) -> list[tuple]:
     """(node, occurrence, path, array) that repair one finding wherever its wrong values were computed."""
     found: dict[tuple[int, int, str], np.ndarray] = {}
@@ -36,11 +63,12 @@ def injections(finding: Finding, run: Run, textbook, follower, state) -> list[tu
         if array is not None and np.size(array) == run.value(event).size:
             found.setdefault((event.node, event.occ, event.path), array)
 
+    rights = repaired(finding, textbook, state)
     for departure in finding.departures:
         if departure.quantity.startswith(("dW", "db")):
             continue
         seen: Seen = departure.seen
-        wrong, right = departure.formula.value, departure.right.value
+        wrong, right = departure.formula.value, rights.get(departure.quantity, departure.right.value)
         for hit in seen.batch:
             event = _origin(run, hit.ref, finding)
             if event is not None:

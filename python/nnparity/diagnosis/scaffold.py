@@ -17,7 +17,7 @@ from typing import Any
 from nnparity.diagnosis import failures
 from nnparity.diagnosis.adapter_check import check_adapter
 from nnparity.diagnosis.probe import Probe, make_probe
-from nnparity.diagnosis.recording import CandidateProcess, Function, Loaded, language_of
+from nnparity.diagnosis.recording import CandidateProcess, Failure, Function, Loaded, language_of
 
 __all__ = ["Scaffold", "check_adapter", "scaffold", "write_adapter"]
 
@@ -26,9 +26,11 @@ RATE = 1e-7
 STILL = 1e-12
 NEAR = 1e-3
 # Many settings are tried in one run; those of a run that loops for ever are tried one by one.
-MOST_TRIALS = 4000
+MOST_TRIALS = 1500
 AT_ONCE = 100
-SECONDS = 12.0
+SECONDS = 20.0
+# Where none runs through, so many are tried once more, for how far they come.
+FURTHEST = 120
 LOADING = 10.0
 
 # What the arguments of hand-written networks are called. A guess made here counts for nothing until it has run.
@@ -36,11 +38,11 @@ INPUTS, TARGETS = ("X", "Xs", "X_frame"), ("Y", "Ys", "labels", "classes", "Y_fr
 ALL_PARAMETERS = ("parameters", "flat", "pairs", "W", "theta")
 ROLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
-        r"x|xs|xx|x_?(train|batch|data|b|in|mini|tr)|inputs?|input_?data|features?|(batch|train)_?x|images?|a_?0|samples?",
+        r"x|xs|xx|x_?(train|batch|data|b|in|mini|tr)|inputs?|input_?data|features?|(mini_?|batch_?|train_?)x|images?|a_?0|samples?",
         INPUTS,
     ),
     (
-        r"y|ys|yy|y_?(train|batch|data|b|true|mini|tr|hot)|targets?|labels?|outputs?|(batch|train)_?y|t|d|truth|onehot",
+        r"y|ys|yy|y_?(train|batch|data|b|true|mini|tr|hot)|targets?|labels?|outputs?|(mini_?|batch_?|train_?)y|t|d|truth|onehot",
         TARGETS,
     ),
     (r"eta|lr|alpha|rate|lambda_?lr|l_?rate|(learning|learn)_?rate|step_?size|learning|gamma", ("eta",)),
@@ -102,16 +104,18 @@ PYTHON = Dialect(
     raise NotImplementedError("fill in this adapter")
 ''',
     """_settings = {settings}
+def _make(k):
+    f, options = _settings[k]
+    return as_step(eval(f), **{{**options, **({{"holder": eval(options["holder"])}} if "holder" in options else {{}})}})
 def step(W, b, X, Y, eta):
     import numpy as np
-    start = int(eta)
+    start, count = int(eta), round(1000 * (eta % 1))
+    if not count:
+        return _make(start)(W, b, X, Y, {rate!r})
     hits = [[0.0, 0.0]]
-    for k in range(start, start + round(1000 * (eta - start))):
-        f, options = _settings[k]
+    for k in range(start, start + count):
         try:
-            options = {{**options, **({{"holder": eval(options["holder"])}} if "holder" in options else {{}})}}
-            make = as_step(eval(f), **options)
-            W_new, b_new = make([w.copy() for w in W], [v.copy() for v in b], X.copy(), Y.copy(), {rate!r})
+            W_new, b_new = _make(k)([w.copy() for w in W], [v.copy() for v in b], X.copy(), Y.copy(), {rate!r})
             if [v.size for v in b_new] == [v.size for v in b] and all(np.isfinite(w).all() for w in W_new):
                 hits.append([k + 1, max(np.max(np.abs(new - old)) / np.max(np.abs(old)) for new, old in zip(W_new, W))])
         except (Exception, SystemExit):
@@ -137,14 +141,17 @@ step <- function(W, b, X, Y, eta) {
 }
 """,
     """.settings <- {settings}
+.make <- function(setting) {{
+  base::do.call(as_step, base::c(base::list(base::get(setting$f, mode = "function")), setting$options))
+}}
 step <- function(W, b, X, Y, eta) {{
   start <- base::floor(eta)
+  count <- base::round(1000 * (eta - start))
+  if (!count) return(.make(.settings[[start + 1]])(W, b, X, Y, {rate!r}))
   hits <- base::matrix(0, 1, 2)
-  for (k in start + base::seq_len(base::round(1000 * (eta - start)))) {{
-    setting <- .settings[[k]]
+  for (k in start + base::seq_len(count)) {{
     away <- base::tryCatch({{
-      make <- base::do.call(as_step, base::c(base::list(base::get(setting$f, mode = "function")), setting$options))
-      new <- make(W, b, X, Y, {rate!r})
+      new <- .make(.settings[[k]])(W, b, X, Y, {rate!r})
       if (!base::identical(base::lengths(new$b), base::lengths(b))) NA else
         base::max(base::mapply(function(p, q) base::max(base::abs(p - q)) / base::max(base::abs(q)), new$W, W))
     }}, error = function(e) NA)
@@ -170,6 +177,11 @@ class Setting:
         """Return how unusual the form of inputs and targets is."""
         words = {part.rpartition("=")[2] for part in dict(self.options)["takes"].split(", ")}
         return next(i for i, together in enumerate(TOGETHER) if together <= words)
+
+    def is_rated(self) -> bool:
+        """Tell whether the learning rate is handed over."""
+        options = dict(self.options)
+        return re.search(r"=eta\b", options["takes"]) is not None or "eta" in options.get("slots", {}).values()
 
     def with_returns(self, word: str) -> Setting:
         """Return the setting with another `returns`."""
@@ -236,20 +248,26 @@ def scaffold(candidate: str | Path, options: Any = None) -> Scaffold:
     sizes = getattr(options, "sizes", None) or ((4, 6, 5, 3) if deepest(loaded.functions) > 2 else (4, 6, 3))
     probe = make_probe(sizes, getattr(options, "batch", 7), RATE, getattr(options, "seed", 1))
     trial = Trial(candidate, loaded.language, dialect, functions_only, probe, timeout)
-    settings = [s for f in by_promise(loaded.functions) for s in ways(f)]
-    settings += trial.holders(loaded.functions)
-    found = trial.first(sorted(settings, key=Setting.oddity)[:MOST_TRIALS])
-    head = heading(candidate, loaded, functions_only, found is not None)
-    if found is None:
-        says = (
-            f"No common layout fits {candidate.name}: the adapter lists its {len(loaded.functions)} functions and is "
-            "to be filled in."
+    # Fields of the right shapes leave little to guess: objects come first.
+    kept = trial.holders(loaded)
+    plain = [s for f in by_promise(loaded.functions, loaded) for s in ways(f)]
+    kept, plain = sorted(kept, key=Setting.oddity), sorted(plain, key=Setting.oddity)[:MOST_TRIALS]
+    found = trial.first(kept) or trial.first(plain)
+    if found is not None:
+        tried = "It was tried: the weights and biases that come back have the right shapes."
+        says = f"{found.f} of {candidate.name} was tried and returns the right shapes."
+        return Scaffold(written(candidate, loaded, functions_only, tried, dialect, found), True, says, loaded.functions)
+    found, error = trial.furthest([setting for setting in [*kept, *plain] if setting.is_rated()][:FURTHEST])
+    if found is not None and error is not None:
+        place = f"{error.file}, line {error.line}"
+        tried = (
+            f"No layout ran through. This one came furthest and stops in {place}; change it if that is its own fault."
         )
-        return Scaffold(head + dialect.form, False, says, loaded.functions)
-    text = head + dialect.call.format(arguments(found, dialect)) + "\n"
-    return Scaffold(
-        text, True, f"{found.f} of {candidate.name} was tried and returns the right shapes.", loaded.functions
-    )
+        says = f"No layout of {candidate.name} runs through: the most promising one stops in {place}; look it through."
+    else:
+        tried = "It is a form to fill in; check it with: nnparity diagnose --check-adapter"
+        says = f"No common layout fits {candidate.name}: the adapter lists its functions and is to be filled in."
+    return Scaffold(written(candidate, loaded, functions_only, tried, dialect, found), False, says, loaded.functions)
 
 
 def look_at(candidate: Path, timeout: float) -> tuple[Loaded, bool]:
@@ -352,12 +370,21 @@ def layouts(lone: bool, apart: bool) -> Iterator[dict[str, str]]:
             yield {"weights": weights, "bias": bias}
 
 
-def by_promise(functions: Iterable[Function]) -> list[Function]:
-    """Order functions: those that take a learning rate make whole steps; those that run epochs shuffle and repeat."""
+def by_promise(functions: Iterable[Function], loaded: Loaded) -> list[Function]:
+    """Order functions: a whole step takes a learning rate and calls the rest; what runs epochs shuffles and repeats."""
+    below: dict[str, set[str]] = {}
+    for node in loaded.nodes.values():
+        if node.fun and node.op:
+            below.setdefault(node.fun, set()).add(node.op.removeprefix("."))
 
-    def promise(f: Function) -> tuple[bool, bool, int]:
+    def height(name: str, above: tuple[str, ...] = ()) -> int:
+        called = [f for f in below.get(name, ()) if f in below and f not in above and f != name]
+        return 1 + max((height(f, (*above, name)) for f in called), default=0) if len(above) < 20 else 0
+
+    def promise(f: Function) -> tuple[bool, bool, int, int]:
         words = [words_for(name)[:1] for name in f.args]
-        return ("eta",) not in words, ("1",) in words, -len(words)
+        short = f.name.rpartition(".")[2] if f.is_method else f.name
+        return ("eta",) not in words, ("1",) in words, -height(short), -len(words)
 
     return sorted(functions, key=promise)
 
@@ -388,12 +415,11 @@ class Trial:
             return None
         second = None
         for setting, away in self.hits(settings):
-            options = dict(setting.options)
-            rated = re.search(r"=eta\b", options["takes"]) or "eta" in options.get("slots", {}).values()
-            if away < (NEAR if rated else 0.5):
+            is_holder = dict(setting.options).get("returns") == "holder"
+            if away < (NEAR if setting.is_rated() else 0.5):
                 if away > STILL:
-                    return setting if options.get("returns") == "holder" else setting.with_returns("parameters")
-            elif not rated and options.get("returns") != "holder" and second is None:
+                    return setting if is_holder else setting.with_returns("parameters")
+            elif not setting.is_rated() and not is_holder and second is None:
                 second = setting.with_returns("gradients")
         return second
 
@@ -414,6 +440,25 @@ class Trial:
                     part = max(1, count // 10)
                     waiting += [(k, min(part, start + count - k)) for k in range(start, start + count, part)]
 
+    def furthest(self, settings: list[Setting]) -> tuple[Setting | None, Failure | None]:
+        """Return the setting in which most statements run before the candidate stops in its own code, and the stop."""
+        best: tuple[Setting | None, Failure | None] = (None, None)
+        most, probe, started = 0, self.probe, time.monotonic()
+        if not settings:
+            return best
+        with self.loaded(self.adapter(settings)) as process:
+            for k, setting in enumerate(settings):
+                if time.monotonic() - started > SECONDS / 2:
+                    break
+                recording = process.run(probe.W, probe.b, probe.X, probe.Y, float(k), timeout=2)
+                error = recording.error
+                if error is None or not error.line or not error.file or error.file.startswith("trial."):
+                    continue
+                statements = {recording.nodes[event.node].stmt for event in recording.events}
+                if len(statements) > most:
+                    most, best = len(statements), (setting.with_returns("parameters"), error)
+        return best
+
     def adapter(self, settings: list[Setting]) -> str:
         """Return an adapter whose step tries settings: it returns their numbers and how far each moved the weights."""
         if self.language == "R":
@@ -432,8 +477,9 @@ class Trial:
 
     # -- objects ---
 
-    def holders(self, functions: list[Function]) -> list[Setting]:
+    def holders(self, loaded: Loaded) -> list[Setting]:
         """Return the settings for objects, dicts and lists that keep weights and biases in their fields."""
+        functions = loaded.functions
         makers = [
             (f.name, maker) for f in functions if not f.is_method for maker in [maker_of(f, self.language)] if maker
         ]
@@ -462,7 +508,7 @@ class Trial:
                     if without
                 ]
             )
-            for f in by_promise(users):
+            for f in by_promise(users, loaded):
                 for returns in ({"returns": "holder"}, {}):
                     holder = {"holder": maker, "slots": slots, "layouts": options, **returns}
                     found += ways(f, tuple(holder.items()))
@@ -605,21 +651,22 @@ def slots_of(attributes: dict[str, Any], sizes: list[int]) -> tuple[dict[str, st
 # -- writing ---
 
 
-def heading(candidate: Path, loaded: Loaded, functions_only: bool, complete: bool) -> str:
-    """Return the comments at the top of the adapter."""
-    made = ("It was tried: the weights and biases that come back have the right shapes." if complete
-            else "It is a form to fill in; check it with: nnparity diagnose --check-adapter")  # fmt: skip
+def written(
+    candidate: Path, loaded: Loaded, functions_only: bool, tried: str, dialect: Dialect, setting: Setting | None
+) -> str:
+    """Return an adapter: what is known of the candidate in comments, then the step, or the form of one."""
     lines = [
         f"# An adapter for {candidate.name}: makes step(W, b, X, Y, eta) of the candidate's own functions.",
-        f"# {made}",
+        f"# {tried}",
     ]
     if functions_only:
         lines.append("# functions_only: true")
     lines += ["#", "# Functions of the candidate:"] if loaded.functions else ["#", "# The candidate has no functions."]
     for f in loaded.functions[:60]:
-        written = f"{'class ' if f.is_class else ''}{f.name}({', '.join(f.args)})"
-        lines.append(f"#   {written:<70} line {f.line}")
-    return "\n".join(lines) + "\n\n"
+        offer = f"{'class ' if f.is_class else ''}{f.name}({', '.join(f.args)})"
+        lines.append(f"#   {offer:<70} line {f.line}")
+    step = dialect.form if setting is None else dialect.call.format(arguments(setting, dialect)) + "\n"
+    return "\n".join(lines) + "\n\n" + step
 
 
 def arguments(setting: Setting, dialect: Dialect) -> str:
@@ -643,6 +690,6 @@ def named(setting: Setting, dialect: Dialect) -> str:
         if name == "takes":
             for word, here in dialect.constants.items():
                 value = re.sub(rf"={word}\b", f"={here}", value)
-        written = value if name == "holder" else dialect.mapping(value) if name == "slots" else json.dumps(value)
-        parts.append(f"{name}{dialect.equals}{written}")
+        text = value if name == "holder" else dialect.mapping(value) if name == "slots" else json.dumps(value)
+        parts.append(f"{name}{dialect.equals}{text}")
     return ", ".join(parts)

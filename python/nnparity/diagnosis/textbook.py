@@ -496,6 +496,9 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         for order, other in (("F", "C"), ("C", "F")):
             yield Formula("r-byrow", f"(1/m)·{name}·{before}ᵀ filled the other way",
                           gradient.ravel(order=order).reshape(W.shape, order=other))
+    for words, signal in ((f"Z{layer}", state.Z[layer]), (f"A{layer}", state.A[layer]), ("Y", textbook.Y)):
+        if signal.shape == d.shape:
+            yield Formula(None, f"(1/m)·{words}·{before}ᵀ", signal @ a.T / m)
     for sample, words in ((0, "first"), (m - 1, "last")):
         yield Formula("batch-lost", f"{name}·{before}ᵀ of the {words} sample only", np.outer(d[:, sample], a[:, sample]))
     yield Formula(None, f"mean({name})·mean({before})ᵀ", np.outer(d.mean(axis=1), a.mean(axis=1)))

@@ -223,12 +223,18 @@ rewrite_arguments <- function(expression, row, source, scope, stmt, id) {
     if (how == "names" && name == "data.frame" && !nzchar(keywords[k])) next
     at <- list(stmt = stmt, parent = id, arg = k - 1L, keyword = keywords[k],
                name = if (nzchar(keywords[k])) keywords[k] else method_name)
+    # list(W1 = …, W2 = …) over several lines: each line says where its own mistake would be.
+    if (name == "list" && is.call(part) && !is_assignment(part) && on_own_line(source, rows[k - 1L], row)) {
+      at <- list(kind = "expr", statement_row = rows[k - 1L], parent = id, arg = k - 1L, keyword = keywords[k], name = at$name)
+    }
     changed <- if (is.call(part) && identical(part[[1]], quote(`{`))) rewrite_branch(part, rows[k - 1L], source, scope, stmt, id, k - 1L) else
       rewrite_value(part, rows[k - 1L], source, scope, at)
     parts[k] <- list(changed)
   }
   as.call(parts)
 }
+
+on_own_line <- function(source, row, outer) !is.na(row) && !is.na(outer) && source$line1[row] != source$line1[outer]
 
 rewrite_head <- function(head, source, scope, stmt, id, row) {
   if (is_function_literal(head)) return(rewrite_function(head, NA_integer_, source, scope, NULL))
