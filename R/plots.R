@@ -85,7 +85,7 @@ plot_regions <- function(model, X, y, grid = 200) {
     x1, x2, matrix(taken, grid, grid), col = grDevices::adjustcolor(colours, 0.35), zlim = c(0.5, count + 0.5), asp = 1,
     xlab = "x1", ylab = "x2", useRaster = TRUE
   )
-  graphics::points(X[, 1L], X[, 2L], pch = 21, bg = colours[as.integer(y)], col = "white", lwd = 0.3, cex = 0.7)
+  graphics::points(X[, 1L], X[, 2L], pch = 21, bg = colours[as.integer(y)], col = "white", lwd = 0.3, cex = max(0.7, 6 / nrow(X)))
 }
 
 # Grey or RGB images side by side. images: one image per row, from 0 (white for grey ones) to 1. titles: one above each image.

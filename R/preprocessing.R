@@ -112,7 +112,14 @@ label_values <- function(y) {
   }
   if (is.matrix(y) || anyNA(y)) stop_input("y must hold one label for each observation and no missing ones")
   text <- label_text(y)
-  list(values = text, words = if (is.factor(y)) levels(y) else sort(unique(text), method = "radix"))
+  list(values = text, words = if (is.factor(y)) levels(y) else sort_labels(unique(text)))
+}
+
+# Labels in their order: by size where all are numbers, else by code point.
+sort_labels <- function(labels) {
+  labels <- sort(labels, method = "radix")
+  numbers <- suppressWarnings(as.double(labels))
+  if (anyNA(numbers)) labels else labels[order(numbers)]
 }
 
 # Labels' names, the same in both languages: numbers by 15 digits, logical values as FALSE and TRUE.

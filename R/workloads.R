@@ -94,8 +94,8 @@ WORKLOADS <- list(
     title = "clusters inside each other, 10 classes, leaky_relu",
     data = function(path) generated("clusters", make_clusters(10, 100)), held_out = 0,
     options = c(SOFTMAX, list(
-      hidden = c(30, 30), activation = "leaky_relu", init = "he_normal", optimizer = "adam", eta = 0.01, batch = 20,
-      epochs = 60
+      hidden = c(30, 30), activation = "leaky_relu", init = "glorot_normal", optimizer = "adam", eta = 0.005, batch = 50,
+      epochs = 150
     )),
     measure = "accuracy", goal = 0.97, picture = points_picture
   ),
@@ -103,7 +103,7 @@ WORKLOADS <- list(
     title = "a spiral on its background, three hidden layers of 5",
     data = function(path) generated("spiral", make_spiral()), held_out = 0,
     options = c(SOFTMAX, list(
-      hidden = c(5, 5, 5), activation = "tanh", optimizer = "adam", eta = 0.01, epochs = 300, batch = 20
+      hidden = c(5, 5, 5), activation = "tanh", optimizer = "adam", eta = 0.01, epochs = 200, batch = 40
     )),
     measure = "accuracy", goal = 0.95, picture = points_picture
   ),

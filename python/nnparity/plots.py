@@ -127,7 +127,7 @@ def plot_regions(model: Model, X: ArrayLike, y: ArrayLike, grid: int = 200) -> A
     limits = {"cmap": colours, "vmin": -0.5, "vmax": len(model.targets.classes) - 0.5}
     extent = (x1[0], x1[-1], x2[0], x2[-1])
     axes.imshow(taken.reshape(grid, grid), origin="lower", extent=extent, alpha=0.35, interpolation="nearest", **limits)
-    axes.scatter(X[:, 0], X[:, 1], c=y, s=9, edgecolors="white", linewidths=0.3, **limits)
+    axes.scatter(X[:, 0], X[:, 1], c=y, s=max(9, 200 / len(y)), edgecolors="white", linewidths=0.3, **limits)
     axes.set_aspect("equal")
     axes.set_xlabel("x1")
     axes.set_ylabel("x2")

@@ -6,7 +6,7 @@ Adding a scaling is one entry in SCALINGS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,8 +179,17 @@ def label_values(y: Any) -> tuple[NDArray[Any], tuple[str, ...] | None]:
     elif values.ndim == 2 or any(label is None or label != label for label in values.tolist()):
         stop_input("y must hold one label for each observation and no missing ones")
     text = np.array([label_text(label) for label in values.tolist()])
-    known = sorted(set(text.tolist())) if categories is None else [label_text(word) for word in categories]
+    known = sort_labels(set(text.tolist())) if categories is None else [label_text(word) for word in categories]
     return text, tuple(known)
+
+
+def sort_labels(labels: Iterable[str]) -> list[str]:
+    """Labels in their order: by size where all are numbers, else by code point."""
+    labels = sorted(labels)
+    try:
+        return sorted(labels, key=float)
+    except ValueError:
+        return labels
 
 
 def label_text(label: Any) -> str:

@@ -146,13 +146,13 @@ WORKLOADS: dict[str, Workload] = {
     ),
     "clusters-10": Workload(
         "clusters inside each other, 10 classes, leaky_relu", lambda path: generated("clusters", make_clusters(10, 100)), 0,
-        {**SOFTMAX, "hidden": [30, 30], "activation": "leaky_relu", "init": "he_normal", "optimizer": "adam",
-         "eta": 0.01, "batch": 20, "epochs": 60},
+        {**SOFTMAX, "hidden": [30, 30], "activation": "leaky_relu", "init": "glorot_normal", "optimizer": "adam",
+         "eta": 0.005, "batch": 50, "epochs": 150},
         "accuracy", 0.97, regions_picture,
     ),
     "spiral": Workload(
         "a spiral on its background, three hidden layers of 5", lambda path: generated("spiral", make_spiral()), 0,
-        {**SOFTMAX, "hidden": [5, 5, 5], "activation": "tanh", "optimizer": "adam", "eta": 0.01, "epochs": 300, "batch": 20},
+        {**SOFTMAX, "hidden": [5, 5, 5], "activation": "tanh", "optimizer": "adam", "eta": 0.01, "epochs": 200, "batch": 40},
         "accuracy", 0.95, regions_picture,
     ),
     "kaggle": Workload(
