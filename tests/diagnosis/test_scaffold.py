@@ -138,6 +138,13 @@ def test_a_class_that_trains_when_loaded_is_taken_for_its_functions(tmp_path, mo
     assert_is_a_step(candidate, made.text)
 
 
+def test_a_network_that_stops_gets_the_layout_that_comes_furthest(tmp_path):
+    made = scaffold(write(tmp_path, ROWS.replace("X.T @ d1 / m", "X @ d1 / m")))
+    assert not made.complete
+    assert "stops in net.py, line 10" in made.text
+    assert 'samples="rows", weights="in_by_out"' in made.text
+
+
 def test_what_no_layout_fits_becomes_a_form(tmp_path):
     candidate = write(tmp_path, "def strange(a, k=3):\n    return a\nclass Box:\n    def open(self, lid): pass\n")
     path, made = write_adapter(candidate)
@@ -249,6 +256,44 @@ def test_a_common_r_layout_is_written_and_tried(tmp_path):
     )
     assert_is_a_step(candidate, made.text)
     assert "W1   6 x 4, changed" in check_adapter(candidate, path)
+
+
+LIST_R = """
+    init <- function(sizes) {
+      n <- length(sizes)
+      list(weights = lapply(2:n, function(l) matrix(rnorm(sizes[l] * sizes[l - 1]), sizes[l])),
+           biases = lapply(2:n, function(l) matrix(0, sizes[l], 1)))
+    }
+    inner <- function(net, x, y, eta) {
+      as <- list(t(x))
+      for (l in seq_along(net$weights)) {
+        z <- sweep(net$weights[[l]] %*% as[[l]], 1, net$biases[[l]], "+")
+        as[[l + 1]] <- 1 / (1 + exp(-z))
+      }
+      d <- as[[length(as)]] - t(y)
+      for (l in rev(seq_along(net$weights))) {
+        d <- d * as[[l + 1]] * (1 - as[[l + 1]])
+        w <- net$weights[[l]]
+        net$weights[[l]] <- w - eta * d %*% t(as[[l]]) / nrow(x)
+        net$biases[[l]] <- net$biases[[l]] - eta * rowMeans(d)
+        d <- t(w) %*% d
+      }
+      net
+    }
+    outer.step <- function(net, x, y, eta) inner(net, as.matrix(x), as.matrix(y), eta)
+    """
+
+
+@needs_r
+def test_an_r_list_that_keeps_the_parameters_and_the_outermost_function(tmp_path):
+    candidate = write(tmp_path, LIST_R, "net.R")
+    made = scaffold(candidate)
+    assert made.complete, made.text
+    assert "as_step(outer.step, " in made.text
+    assert 'holder = init, slots = c(biases = "b", weights = "W")' in made.text.replace(
+        'weights = "W", biases = "b"', 'biases = "b", weights = "W"'
+    )
+    assert_is_a_step(candidate, made.text)
 
 
 @needs_r

@@ -31,7 +31,7 @@ AT_ONCE = 100
 SECONDS = 20.0
 # Where none runs through, so many are tried once more, for how far they come.
 FURTHEST = 120
-LOADING = 10.0
+LOADING = 5.0
 
 # What the arguments of hand-written networks are called. A guess made here counts for nothing until it has run.
 INPUTS, TARGETS = ("X", "Xs", "X_frame"), ("Y", "Ys", "labels", "classes", "Y_frame")
