@@ -29,7 +29,7 @@ def draw_masks(network: NetworkDefinition, dropout: float, m: int, stream: RStre
     masks = []
     for units in network.sizes[1:-1]:
         U = r_runif(stream, units * m).reshape(m, units).T
-        masks.append(select(U < dropout, 0.0, 1.0 / (1.0 - dropout)))
+        masks.append(select(U < dropout, 0.0, 1.0 / (1.0 - dropout)))  # noqa: SIM300 (elementwise)
     return masks
 
 
@@ -59,8 +59,8 @@ def dropout_forward(
 
 
 def dropout_backward(
-    network: NetworkDefinition, W: Sequence[Array], Z: Sequence[Array], A: Sequence[Array], D: Sequence[Array], Y: Array,
-    masks: Sequence[Array], arithmetic: str | Arithmetic = "fast",
+    network: NetworkDefinition, W: Sequence[Array], Z: Sequence[Array], A: Sequence[Array], D: Sequence[Array],
+    Y: Array, masks: Sequence[Array], arithmetic: str | Arithmetic = "fast",
 ) -> tuple[list[Array], list[Array], list[Array]]:
     """The way back through `dropout_forward`, as `backward`, with dC/dA = mask ⊙ dC/dD.
 

@@ -1,4 +1,4 @@
-"""The door for data analysis: Network takes arrays or data frames with one row per observation, as scikit-learn does."""
+"""The door for data analysis: Network takes arrays or data frames, one row per observation, as scikit-learn does."""
 
 from __future__ import annotations
 
@@ -53,7 +53,12 @@ class Network:
         self.model: Model | None = None
 
     def fit(
-        self, X: Any, y: Any, validation: tuple[Any, Any] | None = None, epochs: int | None = None, verbose: bool = False
+        self,
+        X: Any,
+        y: Any,
+        validation: tuple[Any, Any] | None = None,
+        epochs: int | None = None,
+        verbose: bool = False,
     ) -> Network:
         """Train from new first weights; Ctrl-C ends it and leaves the epochs that were complete.
 
@@ -66,15 +71,21 @@ class Network:
         verbose : a progress bar on the error stream.
         """
         self.model = prepare_model(X, y, **self.options)
-        sentence = saturation_warning(self.model.network, self.model.state.W, self.model.state.b, model_inputs(self.model, X).T)
+        state = self.model.state
+        sentence = saturation_warning(self.model.network, state.W, state.b, model_inputs(self.model, X).T)
         if sentence is not None:
             warnings.warn(sentence, stacklevel=2)
         return self.resume(X, y, validation, epochs, verbose)
 
     def resume(
-        self, X: Any, y: Any, validation: tuple[Any, Any] | None = None, epochs: int | None = None, verbose: bool = False
+        self,
+        X: Any,
+        y: Any,
+        validation: tuple[Any, Any] | None = None,
+        epochs: int | None = None,
+        verbose: bool = False,
     ) -> Network:
-        """Train on from where the last `fit`, or the file, left off, to `epochs` in all: the same bits as without a stop."""
+        """Train on from where `fit`, or the file, left off, to `epochs` in all: the same bits as without a stop."""
         model = self._fitted()
         total = model.plan.epochs if epochs is None else epochs
 
@@ -117,7 +128,7 @@ class Network:
 
     @property
     def history(self) -> Any:
-        """One row an epoch: epoch, eta, loss, metric, validation_loss, validation_metric, seconds; a pandas DataFrame."""
+        """A pandas DataFrame: epoch, eta, loss, metric, validation_loss, validation_metric, seconds of each epoch."""
         import pandas as pd
 
         return pd.DataFrame(self._fitted().state.history)

@@ -1,14 +1,17 @@
 """The plain step's formulas in buffers made once: the same bits as `training_step`, without making an array.
 
-Here for speed alone, and beside the plain step, which says what is computed; a test holds both together bit for bit.  It covers
-plain gradient descent in fast arithmetic without penalties, for the activations and losses of FAST_ACTIVATIONS and FAST_OUTPUTS.
+Here for speed alone, and beside the plain step, which says what is computed; a test holds both together bit for bit.
+It covers plain gradient descent in fast arithmetic without penalties, for the activations and losses of
+FAST_ACTIVATIONS and FAST_OUTPUTS.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnparity.arithmetic import Arithmetic, Array
 from nnparity.network import NetworkDefinition
@@ -108,7 +111,8 @@ def fast_step_applies(network: NetworkDefinition, optimizer: Optimizer, dropout:
     plain = optimizer.name == "sgd" and optimizer.clip_norm is None and dropout == 0 and arithmetic.name == "fast"
     no_penalty = network.l1 == 0 and network.l2 == 0
     known = all(name in FAST_ACTIVATIONS for name in network.activations[:-1])
-    single = (network.loss, network.activations[-1]) == ("categorical_cross_entropy", "softmax") and network.sizes[-1] == 1
+    pair = (network.loss, network.activations[-1])
+    single = pair == ("categorical_cross_entropy", "softmax") and network.sizes[-1] == 1
     return plain and no_penalty and known and not single and (network.loss, network.activations[-1]) in FAST_OUTPUTS
 
 
@@ -124,7 +128,7 @@ class FastStep:
     """
 
     def __init__(self, network: NetworkDefinition, W: list[Array], b: list[Array], eta: float, m: int) -> None:
-        self.layers = [LayerBuffers(n, n_before, m) for n_before, n in zip(network.sizes, network.sizes[1:], strict=False)]
+        self.layers = [LayerBuffers(n, n_before, m) for n_before, n in itertools.pairwise(network.sizes)]
         self.inputs, self.targets = np.empty((m, network.sizes[0])), np.empty((m, network.sizes[-1]))
         self.X, self.Y = self.inputs.T, self.targets.T
         output, self.output_delta = FAST_OUTPUTS[network.loss, network.activations[-1]]
@@ -163,7 +167,7 @@ class FastStep:
 
 def fast_batches(
     network: NetworkDefinition, optimizer: Optimizer, batch: int, W: list[Array], b: list[Array], X: Array, Y: Array,
-    order: Array,
+    order: NDArray[np.int64],
 ) -> tuple[list[Array], list[Array], Array, Array]:
     """All batches of an epoch, as `training.run_batches`, by `FastStep`; the caller's W and b stay as they are.
 

@@ -32,7 +32,7 @@ class Metric:
 
 
 def classify(A: Array) -> NDArray[np.int64]:
-    """The class of each sample: the place, from 0, of its largest output (the first of equals); a_1 > 1/2 for one unit."""
+    """The class of each sample: the place, from 0, of its (first) largest output; whether a_1 > 1/2 for one unit."""
     if A.shape[0] == 1:
         return (A[0, :] > 0.5).astype(np.int64)
     return A.argmax(axis=0)

@@ -224,7 +224,8 @@ def describe_model(model: Model) -> list[str]:
     parameters = sum((n_in + 1) * n_out for n_in, n_out in zip(network.sizes, network.sizes[1:], strict=False))
     lines = [
         f"{shape} network, {', '.join(network.activations)}; loss {network.loss}; {parameters} parameters",
-        f"{model.optimizer.name}, eta {model.optimizer.eta:.6g}, batches of {model.plan.batch}; {state.epoch} epochs trained",
+        f"{model.optimizer.name}, eta {model.optimizer.eta:.6g}, batches of {model.plan.batch}; "
+        f"{state.epoch} epochs trained",
     ]
     if model.targets.classes:
         lines.append(f"classes: {', '.join(model.targets.classes)}")
@@ -232,7 +233,8 @@ def describe_model(model: Model) -> list[str]:
         last = state.history[-1]
         text = f"last epoch: loss {last['loss']:.6g}, {model.plan.metric} {last['metric']:.6g}"
         if not math.isnan(last["validation_loss"]):
-            text += f"; validation: loss {last['validation_loss']:.6g}, {model.plan.metric} {last['validation_metric']:.6g}"
+            text += f"; validation: loss {last['validation_loss']:.6g}"
+            text += f", {model.plan.metric} {last['validation_metric']:.6g}"
         lines.append(text)
     return lines + ending_note(model)
 
@@ -250,4 +252,5 @@ def ending_note(model: Model) -> list[str]:
     if model.state.stopped not in ENDINGS:
         return []
     patience = model.plan.patience or 0
-    return [ENDINGS[model.state.stopped].format(patience=patience, best=model.state.best_epoch, epoch=model.state.epoch)]
+    note = ENDINGS[model.state.stopped]
+    return [note.format(patience=patience, best=model.state.best_epoch, epoch=model.state.epoch)]

@@ -4,9 +4,9 @@ The first line is ``nnparity model 1``; each other line holds one entry, its fou
 
     name    kind (number or text)    dimensions (30x784, 10; a matrix by column)    values, separated by tabs
 
-Numbers have 17 significant digits, which give every double back; ``NaN``, ``Inf`` and ``-Inf`` are what they are.  In text, a
-backslash, a tab and a line feed are written ``\\``, ``\t`` and ``\n``.  The file is written beside its place and then
-moved there: whoever looks sees the old one or the new one, never half of it.
+Numbers have 17 significant digits, which give every double back; ``NaN``, ``Inf`` and ``-Inf`` are what they are.  In
+text, a backslash, a tab and a line feed are written ``\\``, ``\t`` and ``\n``.  The file is written beside its place
+and then moved there: whoever looks sees the old one or the new one, never half of it.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def model_entries(model: Model) -> Entries:
         "arithmetic": [model.arithmetic],
     }
     entries |= parameter_entries("", state.W, state.b)
-    entries |= {f"state.{name}": np.atleast_1d(np.asarray(value, float)) for name, value in state.optimizer_state.items()}
+    memory = state.optimizer_state
+    entries |= {f"state.{name}": np.atleast_1d(np.asarray(value, float)) for name, value in memory.items()}
     entries |= {
         "random_seed": np.asarray(state.random_seed, float),
         "progress": np.array([state.epoch, state.best_value, state.best_epoch, state.halvings, state.halved], float),
@@ -121,12 +122,12 @@ def optional_number(value: float | None) -> Any:
 
 def entries_model(entries: Entries) -> Model:
     """The model out of its entries, checked as if the user had typed it."""
-    constants = entry(entries, "constants", 5)
+    slope, huber_delta, elu_alpha, l1, l2 = entry(entries, "constants", 5).tolist()
     sizes = entry(entries, "sizes").tolist()
     activations = text_entry(entries, "activations")
     network = define_network(
         sizes, activations[:-1] or "linear", activations[-1], text_entry(entries, "loss")[0],
-        *constants[:3].tolist(), entry(entries, "no_bias").tolist(), *constants[3:].tolist(),
+        slope, huber_delta, elu_alpha, entry(entries, "no_bias").tolist(), l1, l2,
     )  # fmt: skip
     optimizer = define_optimizer(
         text_entry(entries, "optimizer")[0], entry(entries, "eta", 1)[0], first_or_none(entry(entries, "clip_norm")),
@@ -156,7 +157,8 @@ def entries_model(entries: Entries) -> Model:
         best_value=best_value, best_epoch=int(best_epoch), best_W=best[0], best_b=best[1], halvings=int(halvings),
         halved=int(halved), stopped=text_entry(entries, "stopped")[0],
     )  # fmt: skip
-    scaling = Scaling(text_entry(entries, "scaling")[0], entry(entries, "scaling.shift"), entry(entries, "scaling.width"))
+    name = text_entry(entries, "scaling")[0]
+    scaling = Scaling(name, entry(entries, "scaling.shift"), entry(entries, "scaling.width"))
     classes = text_entry(entries, "classes")
     targets = Targets(tuple(classes), bool(entry(entries, "classes.numeric", 1)[0]), int(sizes[-1]))
     features = tuple(text_entry(entries, "features"))
@@ -179,7 +181,7 @@ def text_entry(entries: Entries, name: str) -> list[str]:
     return entries[name]
 
 
-def first_or_none(values: Any) -> float | None:
+def first_or_none(values: Any) -> Any:
     """The one number, or None where there is none."""
     return float(values[0]) if values.size else None
 
@@ -191,7 +193,8 @@ def prefixed_numbers(entries: Entries, prefix: str) -> dict[str, float]:
 
 def entry_parameters(entries: Entries, prefix: str, layers: int) -> tuple[list[Any], list[Any]]:
     """W and b by their names."""
-    return tuple([entry(entries, f"{prefix}{letter}{k}") for k in range(1, layers + 1)] for letter in "Wb")  # type: ignore[return-value]
+    W, b = ([entry(entries, f"{prefix}{letter}{k}") for k in range(1, layers + 1)] for letter in "Wb")
+    return W, b
 
 
 def saved_seed(values: Any) -> Any:

@@ -1,6 +1,7 @@
 """The two languages as two sides with the same verbs: begin, take the data, shuffle, step, answer.
 
-Each side draws its own weights and shuffles, keeps its own parameters and takes its own steps.  Neither knows the other.
+Each side draws its own weights and shuffles, keeps its own parameters and takes its own steps.  Neither knows the
+other.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Training: epochs of mini-batches in R's own shuffles, from one state to the next, so that it can stop and go on anywhere.
+"""Training: epochs of mini-batches in R's own shuffles, from state to state, so that it can stop and go on anywhere.
 
-A state holds all that the next epoch depends on, the random stream included: going on from a saved one gives the same bits
-as never having stopped.  An epoch that is interrupted is undone; the state is that of the last one that was complete.
+A state holds all that the next epoch depends on, the random stream included: going on from a saved one gives the same
+bits as never having stopped.  An epoch that is interrupted is undone; the state is that of the last one that was
+complete.
 
 Adding a schedule is one entry in SCHEDULES:
 
@@ -104,7 +105,8 @@ class TrainingState:
     random_seed : the stream's state, as R's ``.Random.seed``.
     epoch : complete epochs.
     history : one dict an epoch: epoch, eta, loss, metric, validation_loss, validation_metric, seconds.
-    best_value, best_epoch, best_W, best_b : the best epoch by the plan's monitor, and its parameters where patience is set.
+    best_value, best_epoch, best_W, best_b : the best epoch by the plan's monitor, and its parameters where patience is
+        set.
     halvings : of the learning rate, by the schedule "halving".
     halved : epoch of the last halving.
     stopped : why training ended: "", "epochs", "patience", "rate", "diverged" or "interrupted".
@@ -197,8 +199,8 @@ def scheduled_eta(optimizer: Optimizer, plan: TrainingPlan, state: TrainingState
 
 
 def training_step(
-    network: NetworkDefinition, optimizer: Optimizer, dropout: float, W: list[Array], b: list[Array], X: Array, Y: Array,
-    state: State, stream: RStream, arithmetic: Arithmetic,
+    network: NetworkDefinition, optimizer: Optimizer, dropout: float, W: list[Array], b: list[Array], X: Array,
+    Y: Array, state: State, stream: RStream, arithmetic: Arithmetic,
 ) -> tuple[list[Array], list[Array], State, Array, Array]:
     """One step on one batch, with dropout where there is some.
 
@@ -320,7 +322,11 @@ def record_epoch(
     if is_better(plan, value, state.best_value):
         keep = plan.patience is not None
         state = replace(
-            state, best_value=value, best_epoch=state.epoch, best_W=state.W if keep else [], best_b=state.b if keep else []
+            state,
+            best_value=value,
+            best_epoch=state.epoch,
+            best_W=state.W if keep else [],
+            best_b=state.b if keep else [],
         )
     if plan.schedule == "halving" and state.epoch - max(state.best_epoch, state.halved) >= plan.hyper["wait"]:
         state = replace(state, halvings=state.halvings + 1, halved=state.epoch)

@@ -17,7 +17,7 @@ from nnparity.preprocessing import label_text
 
 @dataclass(frozen=True)
 class Labelled:
-    """A data set as the doors of `nnparity.model` take it: a table, named where the file names its columns, and labels."""
+    """A data set as the doors of `nnparity.model` take it: a table, named where the file names its columns; labels."""
 
     data: Dataset
     table: Any
@@ -54,7 +54,7 @@ def load_labelled(path: str, labels: str | None = None, label: str = "auto", tas
 
 
 def load_any(path: str, labels: str | None = None, label: str = "auto", task: str = "auto") -> Dataset:
-    """A data set; the label's column, where it is given, makes it a CSV file, and so does a task that asks for another reading."""
+    """A data set; a label's column, or a task that asks for another reading, makes it a CSV file."""
     column: str | int = int(label) if label.isdecimal() else label
     data = load_data(path, labels) if label == "auto" else load_csv(path, label=column)
     if task != "auto" and (data.classes is None) == (task == "classes"):
@@ -67,7 +67,9 @@ def model_task(model: Model) -> str:
     return "classes" if model.targets.classes else "numbers"
 
 
-def split_validation(sample: Labelled, validation: str | None, label: str, task: str) -> tuple[Labelled, Labelled | None]:
+def split_validation(
+    sample: Labelled, validation: str | None, label: str, task: str
+) -> tuple[Labelled, Labelled | None]:
     """The part for training, and what is held out: a share or a number of the rows, or another file."""
     if validation is None:
         return sample, None

@@ -23,8 +23,8 @@ OPTIONS: tuple[Row, ...] = (
 def command(model: str, data: str, **options: Any) -> int:
     """Measure MODEL, a file of nnparity train in either language, on DATA.
 
-    For classes: loss, accuracy, top-k accuracy and the confusion matrix, whose rows are what an observation is and whose
-    columns are what it was taken for.  For numbers: loss, RMSE and R².
+    For classes: loss, accuracy, top-k accuracy and the confusion matrix, whose rows are what an observation is and
+    whose columns are what it was taken for.  For numbers: loss, RMSE and R².
 
     \b
       nnparity evaluate digits.txt digits --plot confusion.png

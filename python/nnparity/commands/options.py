@@ -16,7 +16,9 @@ def whole_numbers(context: click.Context, parameter: click.Parameter, text: str 
     try:
         return tuple(int(word) for word in text.replace(" ", "").split(",") if word)
     except ValueError:
-        raise InputError(f"{parameter.opts[0]} must be whole numbers separated by commas, such as 4,6,3, not {text!r}.") from None
+        raise InputError(
+            f"{parameter.opts[0]} must be whole numbers separated by commas, such as 4,6,3, not {text!r}."
+        ) from None
 
 
 def words(context: click.Context, parameter: click.Parameter, text: str | None) -> str | tuple[str, ...] | None:
@@ -51,5 +53,6 @@ def network_options(sizes: str | None, activation: str | None, output: str | Non
         click.option("--batch", default=batch, type=int, show_default=True, help="Samples in a batch."),
         click.option("--eta", default=eta, type=float, show_default=True, help="Learning rate."),
         click.option("--seed", default=1, show_default=True, help="Seed of everything random."),
-        click.option("--no-bias", default=None, callback=whole_numbers, metavar="LAYERS", help="Layers without a bias, such as 1,2."),
+        click.option("--no-bias", default=None, callback=whole_numbers, metavar="LAYERS",
+                     help="Layers without a bias, such as 1,2."),
     ])

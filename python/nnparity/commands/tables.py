@@ -1,7 +1,7 @@
-"""Commands out of tables: a row for each option, the same rows in R/commands.R, so that both languages take and teach the same.
+"""Commands out of tables, a row for each option, the same in R/commands.R: both languages take and teach the same.
 
-A row is option, kind, what stands for its value in the help, default, help.  Kinds: text, number, count, counts (numbers
-separated by commas), words (separated by commas), flag.
+A row is option, kind, what stands for its value in the help, default, help.  Kinds: text, number, count, counts
+(numbers separated by commas), words (separated by commas), flag.
 """
 
 from __future__ import annotations

@@ -16,7 +16,10 @@ OPTIONS: tuple[Row, ...] = (
     *DATA_OPTIONS,
     ("--hidden", "counts", "N,N", "30", "Widths of the hidden layers; 0 for none."),
     ("--activation", "words", "WORD", "sigmoid", "Activation of the hidden layers: one, or one per layer."),
-    ("--output-activation", "text", "WORD", "", "Activation of the output layer; sigmoid for classes, linear for numbers."),
+    (
+        "--output-activation", "text", "WORD", "",
+        "Activation of the output layer; sigmoid for classes, linear for numbers.",
+    ),
     ("--loss", "text", "WORD", "quadratic", "Loss, such as categorical_cross_entropy with softmax."),
     ("--slope", "number", "NUMBER", "0.01", "Slope of leaky_relu below zero."),
     ("--no-bias", "counts", "LAYERS", "", "Layers without a bias, such as 1,2."),
@@ -34,7 +37,10 @@ OPTIONS: tuple[Row, ...] = (
     ("--monitor", "text", "WORD", "loss", "What improvement means: loss or metric, of the validation data."),
     ("--scaling", "text", "WORD", "none", "Inputs: none, unit (to [0, 1]) or standard (mean 0, variance 1)."),
     ("--task", "text", "WORD", "auto", "What labels are: classes or numbers."),
-    ("--validation", "text", "SHARE", "", "Hold out this share of the rows, or the last N; or a file of held-out data."),
+    (
+        "--validation", "text", "SHARE", "",
+        "Hold out this share of the rows, or the last N; or a file of held-out data.",
+    ),
     ("--seed", "count", "N", "1", "Seed of everything random."),
     ("--exact", "flag", "", "", "Arithmetic that gives the same bits in R and in Python."),
     ("--model", "text", "FILE", "model.txt", "Where the model goes."),
@@ -51,8 +57,8 @@ OPTIONS: tuple[Row, ...] = (
 def command(data: str, **options: Any) -> int:
     """Train a network on DATA and save it with its history.
 
-    DATA is a CSV file with one row per observation, a folder with an IDX pair, an IDX file of images, or one of the words
-    digits, clusters, spiral, image, xor.  The widths of the first and last layer come from the data.
+    DATA is a CSV file with one row per observation, a folder with an IDX pair, an IDX file of images, or one of the
+    words digits, clusters, spiral, image, xor.  The widths of the first and last layer come from the data.
 
     \b
       nnparity train digits --eta 3 --validation 0.2 --model digits.txt
@@ -80,10 +86,12 @@ def command(data: str, **options: Any) -> int:
         model = prepare_model(
             sample.table, sample.labels, [n for n in options["hidden"] if n != 0], options["activation"],
             options["output_activation"], options["loss"], slope=options["slope"], no_bias=options["no_bias"] or (),
-            l1=options["l1"], l2=options["l2"], init=options["init"], optimizer=options["optimizer"], eta=options["eta"],
-            clip_norm=options["clip_norm"], epochs=options["epochs"], batch=options["batch"], schedule=options["schedule"],
-            dropout=options["dropout"], patience=options["patience"], monitor=options["monitor"], scaling=options["scaling"],
-            task="numbers" if sample.data.classes is None else "classes", seed=options["seed"], arithmetic="exact" if options["exact"] else "fast",
+            l1=options["l1"], l2=options["l2"], init=options["init"], optimizer=options["optimizer"],
+            eta=options["eta"], clip_norm=options["clip_norm"], epochs=options["epochs"], batch=options["batch"],
+            schedule=options["schedule"], dropout=options["dropout"], patience=options["patience"],
+            monitor=options["monitor"], scaling=options["scaling"], seed=options["seed"],
+            task="numbers" if sample.data.classes is None else "classes",
+            arithmetic="exact" if options["exact"] else "fast",
         )  # fmt: skip
         sentence = saturation_warning(model.network, model.state.W, model.state.b, model_inputs(model, sample.table).T)
         if sentence is not None:
