@@ -56,28 +56,26 @@ compare_elements <- function(quantity, a, b, bound, arithmetic) {
   difference[same_elements(a, b)] <- 0
   difference[is.na(difference)] <- Inf
   relative <- relative_difference(a, b, difference)
-  ulps <- ulp_distance(a, b)
   ratio <- if (is.null(bound)) rep(NaN, length(a)) else evidence_ratio(difference, as.vector(bound))
   evidence <- if (is.null(bound)) relative else ratio
-  sign_of_zero <- rep(FALSE, length(a))
-  if (arithmetic == "exact") {
-    sign_of_zero <- same_elements(a, b) & !is.na(a) & a == 0 & 1 / a != 1 / b
-    evidence[sign_of_zero] <- smallest_subnormal
-  }
+  if (arithmetic == "exact") evidence[sign_of_zero(a, b)] <- smallest_subnormal
   worst <- which.max(evidence)
   agrees <- if (is.null(bound)) !(evidence[[worst]] > 0) else evidence[[worst]] <= 1
   problem <- ""
   if (!agrees && !(is.finite(a[[worst]]) && is.finite(b[[worst]]))) {
     problem <- sprintf("%s against %s", format_number(a[[worst]]), format_number(b[[worst]]))
-  } else if (sign_of_zero[[worst]]) {
+  } else if (!agrees && same_elements(a[[worst]], b[[worst]])) {
     problem <- "the sign of zero differs"
   }
   index <- if (!is.null(shape)) as.vector(arrayInd(worst, shape)) else if (!quantity %in% scalar_quantities) worst
   quantity_difference(
-    quantity, length(a), max(difference), max(relative), max(ulps), ratio[[worst]],
+    quantity, length(a), max(difference), max(relative), max(ulp_distance(a, b)), ratio[[worst]],
     element_place(quantity, index), a[[worst]], b[[worst]], problem, agrees
   )
 }
+
+# Where 0 stands against -0.
+sign_of_zero <- function(a, b) same_elements(a, b) & !is.na(a) & a == 0 & 1 / a != 1 / b
 
 # |a - b| / max(|a|, |b|), element by element; 0 where nothing differs, Inf where the distance is infinite.
 relative_difference <- function(a, b, difference) {
@@ -112,10 +110,15 @@ ulp_distance <- function(a, b) {
 # The element at this 1-based index as R code, in the notation of lists of layers: dW[[2]][3, 1].
 element_place <- function(quantity, index) {
   subscript <- if (length(index)) sprintf("[%s]", paste(index, collapse = ", ")) else ""
+  paste0(list_place(quantity), subscript)
+}
+
+# A quantity as an entry of its list: dW[[2]]; lists of layers start at layer 1, except A, which starts at A0.
+list_place <- function(quantity) {
   match <- regmatches(quantity, regexec("^([A-Za-z]+?)([0-9]+)(_[A-Za-z0-9_]+)?$", quantity, perl = TRUE))[[1L]]
-  if (!length(match)) return(paste0(quantity, subscript))
+  if (!length(match)) return(quantity)
   layer <- as.integer(match[[3L]]) + (match[[2L]] == "A")
-  paste0(match[[2L]], match[[4L]], "[[", layer, "]]", subscript)
+  paste0(match[[2L]], match[[4L]], "[[", layer, "]]")
 }
 
 # Whether two values of a quantity are equal in shape and in every element.

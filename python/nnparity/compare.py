@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -120,38 +122,44 @@ def compare_elements(quantity, a, b, bound, arithmetic) -> QuantityDifference:
     """Compare two arrays of one shape that are not the same bytes."""
     with np.errstate(all="ignore"):
         difference = np.asarray(np.abs(a - b))
-        if not np.isfinite(difference.sum()):
+        largest = float(difference.max())
+        if not np.isfinite(largest):
             difference[same_elements(a, b)] = 0.0
             difference[np.isnan(difference)] = np.inf
+            largest = float(difference.max())
         relative = relative_difference(a, b, difference)
-        ulps = ulp_distance(a, b) if difference.size < 64 else largest_ulps(a, b, relative)
-        ratio = evidence_ratio(difference, bound) if bound is not None else np.full(a.shape, np.nan)
-    evidence = ratio if bound is not None else relative
-    sign_of_zero = np.zeros(a.shape, dtype=bool)
+        largest_relative = float(relative.max())
+        ratio = None if bound is None else evidence_ratio(difference, bound)
+        max_ulp = largest_ulp(a, b, relative, largest_relative)
+    evidence = relative if ratio is None else ratio
     if arithmetic == "exact":
-        sign_of_zero = (a == 0) & (b == 0) & (np.signbit(a) != np.signbit(b))
-        evidence = np.where(sign_of_zero, SMALLEST_SUBNORMAL, evidence)
-    worst = np.unravel_index(int(np.argmax(evidence)), a.shape)
-    x, y = float(a[worst]), float(b[worst])
-    agrees = bool(evidence[worst] <= 1) if bound is not None else not bool(evidence[worst] > 0)
+        evidence = np.where(sign_of_zero(a, b), SMALLEST_SUBNORMAL, evidence)
+    worst = np.unravel_index(int(evidence.argmax()), a.shape)
+    x, y, most = float(a[worst]), float(b[worst]), float(evidence[worst])
+    agrees = most == 0 if ratio is None else most <= 1
     problem = ""
-    if not agrees and not (np.isfinite(x) and np.isfinite(y)):
+    if not agrees and not (math.isfinite(x) and math.isfinite(y)):
         problem = f"{format_number(x)} against {format_number(y)}"
-    elif sign_of_zero[worst]:
+    elif not agrees and x == y:
         problem = "the sign of zero differs"
     return QuantityDifference(
         quantity,
         a.size,
-        float(difference.max()),
-        float(relative.max()),
-        float(ulps.max()),
-        float(ratio[worst]),
+        largest,
+        largest_relative,
+        max_ulp,
+        np.nan if ratio is None else most,
         element_place(quantity, worst),
         x,
         y,
         problem,
         agrees,
     )
+
+
+def sign_of_zero(a, b) -> np.ndarray:
+    """Where 0 stands against -0."""
+    return (a == 0) & (b == 0) & (np.signbit(a) != np.signbit(b))
 
 
 def relative_difference(a, b, difference) -> np.ndarray:
@@ -165,12 +173,16 @@ def relative_difference(a, b, difference) -> np.ndarray:
     return np.where(np.isfinite(difference), np.nan_to_num(relative), np.inf)
 
 
-def largest_ulps(a, b, relative) -> np.ndarray:
-    """The ulp distances among which the largest is: an ulp of a normal x lies between |x| 2^-53 and |x| 2^-52."""
-    candidates = relative >= 0.5 * relative.max()
-    largest = ulp_distance(a[candidates], b[candidates])
-    subnormal = np.maximum(np.abs(a[candidates]), np.abs(b[candidates])).min() < 2.0**-1022
-    return ulp_distance(a, b) if subnormal else largest
+def largest_ulp(a, b, relative, largest) -> float:
+    """The largest ulp distance, out of the relative differences: an ulp of a normal x is |x|/2^53 to |x|/2^52."""
+    candidates = relative >= 0.5 * largest
+    x, y = a[candidates], b[candidates]
+    if not math.isfinite(largest) or x.size > 32:
+        return float(ulp_distance(a, b).max())
+    pairs = [(p, q, max(abs(p), abs(q))) for p, q in zip(x.tolist(), y.tolist(), strict=True)]
+    if min(size for _, _, size in pairs) < 2.0**-1022:
+        return float(ulp_distance(a, b).max())
+    return max(abs(p - q) / math.ulp(size) for p, q, size in pairs)
 
 
 def evidence_ratio(difference, bound) -> np.ndarray:
@@ -199,12 +211,18 @@ def ulp_distance(a, b) -> np.ndarray:
 
 def element_place(quantity, index) -> str:
     """The element at this 0-based index as Python code, in the notation of lists of layers: ``dW[1][2, 0]``."""
-    match = _NAME.fullmatch(quantity)
     subscript = f"[{', '.join(str(int(i)) for i in index)}]" if len(index) else ""
+    return list_place(quantity) + subscript
+
+
+@cache
+def list_place(quantity) -> str:
+    """A quantity as an entry of its list: ``dW[1]``; lists of layers start at layer 1, except A, which starts at A0."""
+    match = _NAME.fullmatch(quantity)
     if match is None:
-        return quantity + subscript
+        return quantity
     name, layer, suffix = match[1], int(match[2]), match[3] or ""
-    return f"{name}{suffix}[{layer - (name != 'A')}]{subscript}"
+    return f"{name}{suffix}[{layer - (name != 'A')}]"
 
 
 def same_values(a, b) -> bool:
