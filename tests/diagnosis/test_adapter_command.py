@@ -1,6 +1,7 @@
 """The command that writes an adapter, and the adapter that it wrote."""
 
 import pytest
+
 from nnparity.cli import main
 
 NETWORK = """
