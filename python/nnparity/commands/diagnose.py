@@ -35,7 +35,7 @@ def command(candidate, adapter, sizes, activation, output_activation, loss, slop
 
     one gradient-descent step on a batch with one column per sample.  Without --activation, --output-activation or
     --loss the tool infers them (sigmoid, sigmoid and quadratic where nothing tells).
-    """  # noqa: D301 (the backspace is click's sign for lines that must not be folded)
+    """
     from nnparity.diagnosis.diagnose import Options, diagnose
     from nnparity.report import screen
 

@@ -31,7 +31,7 @@ def command(cases: bool, bridge: str, json_file: Path | None, **options: Any) ->
       nnparity parity --data mnist/ --epochs 5        a folder with an IDX pair
       nnparity parity --sizes 4,6,3 --activation relu --optimizer adam --eta 0.01
       nnparity parity --cases                         every activation, loss, optimizer, depth
-    """  # noqa: D301 (click reads the backspace)
+    """
     if json_file is not None and not json_file.parent.is_dir():
         raise InputError(f"--json must name a file in a folder that exists, not {json_file}")
     return _run_cases(options, bridge, json_file) if cases else _run_one(options, bridge, json_file)

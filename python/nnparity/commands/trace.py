@@ -27,7 +27,7 @@ def command(output: Path | None, language: str, bridge: str, **options: Any) -> 
     \b
       nnparity trace --sizes 4,6,3 --output a.csv
       nnparity compare a.csv b.csv
-    """  # noqa: D301 (click reads the backspace)
+    """
     from nnparity.bridge import open_bridge
     from nnparity.sides import PythonSide, RSide
     from nnparity.trace import write_trace
