@@ -214,7 +214,7 @@ def write_adapter(
     Raises
     ------
     CandidateFailure
-        If the candidate cannot be read, or the file is there already.
+        If the candidate cannot be read or needs no adapter, or the file is there already.
     """
     candidate = Path(candidate)
     language = language_of(candidate)
@@ -222,6 +222,8 @@ def write_adapter(
     if path.exists():
         raise failures.CandidateFailure(f"{path.name} is there already: name another file, or remove it first.")
     made = scaffold(candidate, options)
+    if not made.text:
+        raise failures.CandidateFailure(made.says)
     path.write_text(made.text, encoding="utf-8")
     return path, made
 
@@ -242,10 +244,13 @@ def scaffold(candidate: str | Path, options: Any = None) -> Scaffold:
     candidate = Path(candidate).resolve()
     dialect = DIALECTS[language_of(candidate)]
     timeout = getattr(options, "timeout", 60.0)
-    loaded, functions_only = look_at(candidate, min(timeout, LOADING))
+    loaded, functions_only = look_at(candidate, min(timeout, LOADING), bool(getattr(options, "functions_only", False)))
     if any(f.name == "step" and len(f.args) == 5 for f in loaded.functions):
         return Scaffold("", True, f"{candidate.name} defines step itself and needs no adapter.", loaded.functions)
-    sizes = getattr(options, "sizes", None) or ((4, 6, 5, 3) if deepest(loaded.functions) > 2 else (4, 6, 3))
+    sizes = tuple(getattr(options, "sizes", (4, 6, 3)))
+    if deepest(loaded.functions) > len(sizes) - 1:
+        # More layers among the arguments than were asked for; all widths differ, so that nothing fits by chance.
+        sizes = (*range(deepest(loaded.functions) + 3, 3, -1), 3)
     probe = make_probe(sizes, getattr(options, "batch", 7), RATE, getattr(options, "seed", 1))
     trial = Trial(candidate, loaded.language, dialect, functions_only, probe, timeout)
     # Fields of the right shapes leave little to guess: objects come first.
@@ -270,9 +275,9 @@ def scaffold(candidate: str | Path, options: Any = None) -> Scaffold:
     return Scaffold(written(candidate, loaded, functions_only, tried, dialect, found), False, says, loaded.functions)
 
 
-def look_at(candidate: Path, timeout: float) -> tuple[Loaded, bool]:
+def look_at(candidate: Path, timeout: float, only: bool) -> tuple[Loaded, bool]:
     """Load a candidate for its functions; if its actions stand in the way, for its functions only."""
-    for functions_only in (False, True):
+    for functions_only in (False, True)[only:]:
         with CandidateProcess(timeout=timeout) as process:
             try:
                 return process.load(candidate, functions_only=functions_only), functions_only
