@@ -9,6 +9,7 @@ smallest_subnormal <- 2^-1074
 compare_traces <- function(
   a, b, network = NULL, optimizer = NULL, arithmetic = "fast", inputs_a = NULL, inputs_b = NULL
 ) {
+  arithmetic <- get_arithmetic(arithmetic)$name
   quantities <- c(names(a), setdiff(names(b), names(a)))
   bounds <- list()
   if (arithmetic == "fast" && !is.null(network)) {

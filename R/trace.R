@@ -10,7 +10,7 @@ scalar_quantities <- c("loss", "step_count")
 # One gradient step, with every quantity it computes: a named list in order of computation,
 # A0, Z1, A1, ..., ZL, AL, loss, deltaL, dWL, dbL, ..., delta1, dW1, db1, W1_new, b1_new, ... and the optimizer's state.
 # Its attribute "inputs" holds what the step was computed from by the same names: W1, b1, ..., Y, state.
-trace_step <- function(network, optimizer, W, b, X, Y, state, arithmetic) {
+trace_step <- function(network, optimizer, W, b, X, Y, state, arithmetic = "fast") {
   activity <- forward(network, W, b, X, arithmetic)
   loss <- loss_value(network, W, activity$Z, activity$A, Y, arithmetic)
   gradient <- backward(network, W, activity$Z, activity$A, Y, arithmetic)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nnparity.arithmetic import Arithmetic
+from nnparity.arithmetic import get_arithmetic
 from nnparity.bounds import step_bounds
 from nnparity.rounding import SMALLEST_SUBNORMAL, equal_arrays
 from nnparity.trace import format_number
@@ -66,7 +66,7 @@ def compare_traces(
     a, b : Trace
     network, optimizer : definitions, optional
         Without them no rounding bound is known and only equal values agree.
-    arithmetic : {"fast", "exact"}
+    arithmetic : {"fast", "exact"} or the object of `get_arithmetic`
         ``fast`` allows what rounding can cause (`step_bounds`), ``exact`` demands the same bits.
     inputs_a, inputs_b : dict, optional
         What each step was computed from (``W1``, ``b1``, …, ``Y``, state); the traces' own unless given.
@@ -76,7 +76,7 @@ def compare_traces(
     dict
         Quantity name -> `QuantityDifference`.
     """
-    arithmetic = arithmetic.name if isinstance(arithmetic, Arithmetic) else arithmetic
+    arithmetic = get_arithmetic(arithmetic).name
     quantities = list(a) + [name for name in b if name not in a]
     bounds: Mapping[str, Any] = {}
     if arithmetic == "fast" and network is not None:

@@ -44,7 +44,7 @@ class Trace(dict[str, Any]):
         self.inputs: dict[str, Any] = dict(inputs or {})
 
 
-def trace_step(network, optimizer, W, b, X, Y, state, arithmetic) -> Trace:
+def trace_step(network, optimizer, W, b, X, Y, state, arithmetic="fast") -> Trace:
     """One gradient step, with every quantity it computes.
 
     Parameters
@@ -56,7 +56,7 @@ def trace_step(network, optimizer, W, b, X, Y, state, arithmetic) -> Trace:
     X, Y : arrays
         (n_0, m) and (n_L, m), one column per sample.
     state : optimizer state before the step
-    arithmetic : from ``get_arithmetic``
+    arithmetic : "fast", "exact", or the object of ``get_arithmetic``
 
     Returns
     -------
