@@ -33,4 +33,4 @@ def test_both_languages_take_the_same_arguments_and_words():
         expected = theirs[name].default
         assert default == {None: "NULL", inspect.Parameter.empty: ""}.get(expected, f'"{expected}"')
     words = re.findall(r"^    (\w+) = (?:function\(given\)|flat|parameters)", text[text.index("words <- list("):], re.M)
-    assert [word for word in words if word not in ("classes", "X_frame", "Y_frame")] == list(WORDS)
+    assert words == list(WORDS)
