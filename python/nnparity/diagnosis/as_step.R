@@ -2,26 +2,28 @@
 #
 #     step <- as_step(train_step, "X, Y, W1, b1, W2, b2, eta", samples = "rows", weights = "in_by_out")
 #
-# f           the function that makes one step or computes the gradients; with a holder, the name of its method, or a function
-#             that is given the holder first
+# f           the function that makes one step or computes the gradients; with a holder, the name of its method, or a
+#             function that is given the holder first
 # takes       what f takes, in order, names of arguments before an equals sign: "X, Y, W1, b1, lr = eta". The words:
 #             W, b (lists), W1, b1, ... (one layer), flat (list(W1, b1, W2, ...)), pairs (list(list(W1, b1), ...)),
-#             parameters (list(W1 =, b1 =, ...)), theta (all numbers in one vector, each matrix by column), X, Y, batch
-#             (list(list(x, y), ...)), Xs, Ys (lists of samples), labels (class numbers from 0), eta, m, sizes, or any constant;
-#             and in R: classes (class numbers from 1), X_frame, Y_frame (data frames)
-# samples     "columns": X is n_0 x m    "rows": m x n_0    "one", "one_column", "one_row": f takes one sample at a time, as a
-#             vector, n_0 x 1 or 1 x n_0; the latter three also say how the samples in batch look
+#             parameters (list(W1 =, b1 =, ...)), theta (all numbers in one vector, each matrix by column), X, Y,
+#             batch (list(list(x, y), ...)), Xs, Ys (lists of samples), labels (class numbers from 0), eta, m, sizes,
+#             or any constant; and in R: classes (class numbers from 1), X_frame, Y_frame (data frames)
+# samples     "columns": X is n_0 x m    "rows": m x n_0    "one", "one_column", "one_row": f takes one sample at a
+#             time, as a vector, n_0 x 1 or 1 x n_0; the latter three also say how the samples in batch look
 # weights     "out_by_in": W[[l]] is n_l x n_(l-1)    "in_by_out": its transpose
-# bias        "separate"; folded into W[[l]]: "first_row", "last_row" (in_by_out), "first_column", "last_column" (out_by_in); "none"
+# bias        "separate"; folded into W[[l]]: "first_row", "last_row" (in_by_out), "first_column", "last_column"
+#             (out_by_in); "none"
 # bias_shape  "vector", "column" (n_l x 1) or "row" (1 x n_l), where the bias is separate
 # returns     "parameters": the new weights and biases    "gradients": dW and db, means over the samples
-#             "holder": f changes its holder (and returns it, where that is no environment); arrays are recognised by their shapes
-# holder      makes the object that keeps the parameters, of the vector of widths: function(sizes) Net$new(sizes); `globalenv` for
-#             a network in global variables (f is then not given the holder)
+#             "holder": f changes its holder (and returns it, where that is no environment); arrays are recognised by
+#             their shapes
+# holder      makes the object that keeps the parameters, of the vector of widths: function(sizes) Net$new(sizes);
+#             `globalenv` for a network in global variables (f is then not given the holder)
 # slots       names of the holder's fields and what belongs there, in the words of takes: c(weights = "W", biases = "b")
 #
-# With one sample at a time, the result is the mean of the results: f is linear in the gradient. What f is given are copies. The
-# twin of this file is as_step.py; the words and the defaults are the same.
+# With one sample at a time, the result is the mean of the results: f is linear in the gradient. What f is given are
+# copies. The twin of this file is as_step.py; the words and the defaults are the same.
 
 as_step <- local({
 
@@ -32,18 +34,21 @@ as_step <- local({
     bias_shape = c("vector", "column", "row"),
     returns = c("parameters", "gradients", "holder"))
 
-  as_step <- function(f, takes = "W, b, X, Y, eta", samples = "columns", weights = "out_by_in", bias = "separate", bias_shape = "vector",
-                      returns = "parameters", holder = NULL, slots = NULL) {
+  as_step <- function(f, takes = "W, b, X, Y, eta", samples = "columns", weights = "out_by_in", bias = "separate",
+                      bias_shape = "vector", returns = "parameters", holder = NULL, slots = NULL) {
     chosen <- list(samples = samples, weights = weights, bias = bias, bias_shape = bias_shape, returns = returns)
     for (name in names(chosen)) {
-      if (!(is.character(chosen[[name]]) && length(chosen[[name]]) == 1L && chosen[[name]] %in% words_of_choice[[name]])) {
-        complain(name, " must be one of ", paste(words_of_choice[[name]], collapse = ", "), ", not ", deparse(chosen[[name]])[1])
+      word <- chosen[[name]]
+      if (!(is.character(word) && length(word) == 1L && word %in% words_of_choice[[name]])) {
+        possible <- paste(words_of_choice[[name]], collapse = ", ")
+        complain(name, " must be one of ", possible, ", not ", deparse(word)[1])
       }
     }
     for (side in c("row", "column")) {
       layout <- if (side == "row") "in_by_out" else "out_by_in"
       if (grepl(paste0(side, "$"), bias) && weights != layout) {
-        complain("bias = \"", bias, "\" goes with weights = \"", layout, "\", for a ", side, " has as many numbers as the bias")
+        complain("bias = \"", bias, "\" goes with weights = \"", layout, "\", for a ", side,
+                 " has as many numbers as the bias")
       }
     }
     if (returns == "holder" && is.null(holder)) complain("returns = \"holder\" needs a holder")
@@ -63,10 +68,10 @@ as_step <- local({
           for (name in names(slots)) kept <- put(kept, name, word(given, as.name(slots[[name]])))
           if (is.character(f)) action <- field(kept, f) else if (!identical(kept, globalenv())) first <- list(kept)
         }
-        result <- do.call(action, c(first, lapply(words, function(w) word(given, w))), quote = TRUE)
+        result <- do.call(action, c(first, lapply(words, word, given = given)), quote = TRUE)
         if (returns == "holder") {
           if (!is.environment(kept)) kept <- result
-          result <- lapply(names(slots), function(name) field(kept, name))
+          result <- lapply(names(slots), field, kept = kept)
         }
         recover(layout, result, W, b)
       })
@@ -84,7 +89,8 @@ as_step <- local({
 
   # "X, lr = eta" as a list of expressions with names.
   words_of <- function(takes) {
-    call <- tryCatch(str2lang(paste0("f(", takes, ")")), error = function(e) complain("takes must read like \"X, Y, lr = eta\", not ", deparse(takes)))
+    call <- tryCatch(str2lang(paste0("f(", takes, ")")), error = function(e) NULL)
+    if (is.null(call)) complain("takes must read like \"X, Y, lr = eta\", not ", deparse(takes))
     as.list(call)[-1]
   }
 
@@ -93,7 +99,7 @@ as_step <- local({
     lapply(seq_along(results[[1]]), function(l) Reduce(`+`, lapply(results, `[[`, l)) / length(results))
   }
 
-  # -- the candidate's layout ---------------------------------------------------------------------------------------------------------
+  # -- the candidate's layout -----------------------------------------------------------------------------------------
 
   # W[[l]] (n_l x n_(l-1)) as the candidate has it, the bias folded in where it is.
   lay_weight <- function(layout, w, v) {
@@ -103,29 +109,34 @@ as_step <- local({
            first_column = cbind(v, w, deparse.level = 0), last_column = cbind(w, v, deparse.level = 0), w)
   }
 
-  lay_bias <- function(layout, v) switch(layout$bias_shape, vector = v, column = matrix(v, ncol = 1L), row = matrix(v, nrow = 1L))
+  lay_bias <- function(layout, v) {
+    switch(layout$bias_shape, vector = v, column = matrix(v, ncol = 1L), row = matrix(v, nrow = 1L))
+  }
 
-  lay_sample <- function(layout, x) switch(layout$samples, one = x, one_row = matrix(x, nrow = 1L), matrix(x, ncol = 1L))
+  lay_sample <- function(layout, x) {
+    switch(layout$samples, one = x, one_row = matrix(x, nrow = 1L), matrix(x, ncol = 1L))
+  }
 
   # W[[l]] and b[[l]] of a weight in the candidate's layout.
   apart <- function(layout, w) {
     last_row <- nrow(w)
     last_column <- ncol(w)
-    v <- switch(layout$bias, first_row = w[1L, ], last_row = w[last_row, ], first_column = w[, 1L], last_column = w[, last_column])
+    v <- switch(layout$bias, first_row = w[1L, ], last_row = w[last_row, ],
+                first_column = w[, 1L], last_column = w[, last_column])
     w <- switch(layout$bias, first_row = w[-1L, , drop = FALSE], last_row = w[-last_row, , drop = FALSE],
                 first_column = w[, -1L, drop = FALSE], last_column = w[, -last_column, drop = FALSE], w)
     list(W = if (layout$weights == "out_by_in") w else t(w), b = v)
   }
 
-  # -- what f is given ----------------------------------------------------------------------------------------------------------------
+  # -- what f is given ------------------------------------------------------------------------------------------------
 
   what_is_given <- function(layout, W, b, X, Y, eta, sample) {
     if (!is.null(sample)) {
       X <- X[, sample, drop = FALSE]
       Y <- Y[, sample, drop = FALSE]
     }
-    list(layout = layout, W = Map(lay_weight, list(layout), W, b), b = lapply(b, function(v) lay_bias(layout, v)), X = X, Y = Y, eta = eta,
-         m = ncol(X), sizes = c(nrow(X), vapply(W, nrow, 1L)))
+    list(layout = layout, W = Map(lay_weight, list(layout), W, b), b = lapply(b, lay_bias, layout = layout),
+         X = X, Y = Y, eta = eta, m = ncol(X), sizes = c(nrow(X), vapply(W, nrow, 1L)))
   }
 
   whole <- function(given, array) {
@@ -143,8 +154,8 @@ as_step <- local({
   parameters <- function(given) {
     parts <- flat(given)
     layers <- seq_along(given$W)
-    names(parts) <- if (given$layout$bias != "separate") paste0("W", layers) else as.vector(rbind(paste0("W", layers), paste0("b", layers)))
-    parts
+    letters <- if (given$layout$bias == "separate") c("W", "b") else "W"
+    structure(parts, names = as.vector(outer(letters, layers, paste0)))
   }
 
   words <- list(
@@ -173,10 +184,14 @@ as_step <- local({
     if (is.symbol(expression) && grepl("^[Wb][0-9]+$", text)) {
       layers <- given[[substr(text, 1L, 1L)]]
       layer <- as.integer(substring(text, 2L))
-      if (layer < 1L || layer > length(layers)) complain(text, " was asked for, but there are ", length(layers), " layers")
+      if (layer < 1L || layer > length(layers)) {
+        complain(text, " was asked for, but there are ", length(layers), " layers")
+      }
       return(layers[[layer]])
     }
-    if (is.symbol(expression)) complain("takes knows ", paste(names(words), collapse = ", "), ", W1, b1, ... and constants, not ", text)
+    if (is.symbol(expression)) {
+      complain("takes knows ", paste(names(words), collapse = ", "), ", W1, b1, ... and constants, not ", text)
+    }
     eval(expression, baseenv())
   }
 
@@ -193,7 +208,7 @@ as_step <- local({
     if (is.null(value) && is.environment(kept)) eval(call("$", kept, as.name(name))) else value
   }
 
-  # -- what comes back ----------------------------------------------------------------------------------------------------------------
+  # -- what comes back ------------------------------------------------------------------------------------------------
 
   recover <- function(layout, result, W, b) {
     shapes <- lapply(Map(lay_weight, list(layout), W, b), dim)
@@ -208,51 +223,66 @@ as_step <- local({
     if (is.null(places)) {
       wanted <- paste(vapply(shapes, paste, "", collapse = " x "), collapse = ", ")
       swapped <- !is.null(by_shape(leaves, lapply(shapes, rev)))
-      complain("expected ", layout$returns, " with the shapes ", wanted, ", but ", shapes_text(leaves, "no array"), " came back",
-               if (swapped) ": rows and columns of the weights are swapped, see weights =")
+      complain("expected ", layout$returns, " with the shapes ", wanted, ", but ", shapes_text(leaves, "no array"),
+               " came back", if (swapped) ": rows and columns of the weights are swapped, see weights =")
     }
-    parts <- lapply(seq_along(shapes), function(l) apart(layout, matrix(leaves[[places[l]]], shapes[[l]][1], shapes[[l]][2])))
+    parts <- lapply(seq_along(shapes), function(l) {
+      apart(layout, matrix(leaves[[places[l]]], shapes[[l]][1], shapes[[l]][2]))
+    })
     W_found <- lapply(parts, `[[`, "W")
     if (!separate) {
-      b_found <- lapply(seq_along(b), function(l) if (!is.null(parts[[l]]$b)) as.vector(parts[[l]]$b) else if (layout$returns == "gradients") 0 * b[[l]] else b[[l]])
+      absent <- if (layout$returns == "gradients") 0 else 1
+      b_found <- lapply(seq_along(b), function(l) {
+        if (is.null(parts[[l]]$b)) absent * b[[l]] else as.vector(parts[[l]]$b)
+      })
       return(list(W = W_found, b = b_found))
     }
     rest <- leaves[-places]
     b_found <- by_size(rest, sizes)
-    if (is.null(b_found)) complain("expected biases of ", paste(sizes, collapse = ", "), " numbers besides the weights, but ", shapes_text(rest, "none"), " came back")
+    if (is.null(b_found)) {
+      complain("expected biases of ", paste(sizes, collapse = ", "), " numbers besides the weights, but ",
+               shapes_text(rest, "none"), " came back")
+    }
     list(W = W_found, b = b_found)
   }
 
   shapes_text <- function(leaves, none) {
     if (!length(leaves)) return(none)
-    paste(vapply(leaves, function(x) paste(if (is.null(dim(x))) length(x) else dim(x), collapse = " x "), ""), collapse = ", ")
+    shapes <- lapply(leaves, function(x) if (is.null(dim(x))) length(x) else dim(x))
+    paste(vapply(shapes, paste, "", collapse = " x "), collapse = ", ")
   }
 
-  # The arrays of numbers in lists, objects and environments, in order; a data frame is a matrix, a list of numbers is a vector.
+  # The arrays of numbers in lists and objects, in order; a data frame is a matrix, a list of numbers is a vector.
   flat_arrays <- function(value) {
     if (is.data.frame(value)) value <- data.matrix(value)
     if (is.numeric(value) || is.logical(value)) {
       shape <- dim(value)
       return(list(if (is.null(shape) || length(shape) == 1L) as.vector(value) else matrix(as.vector(value), shape[1])))
     }
-    if (isS4(value) && !is.environment(value)) value <- lapply(setdiff(names(attributes(value)), "class"), function(name) methods::slot(value, name))
+    if (isS4(value) && !is.environment(value)) value <- attributes(value)[setdiff(names(attributes(value)), "class")]
     if (!is.list(value)) return(list())
     value <- unclass(value)
-    numbers <- length(value) > 1L && all(vapply(value, function(part) is.numeric(part) && length(part) == 1L && is.null(dim(part)), NA))
-    if (numbers) list(unlist(value, use.names = FALSE)) else unlist(lapply(unname(value), flat_arrays), recursive = FALSE)
+    is_number <- function(part) is.numeric(part) && length(part) == 1L && is.null(dim(part))
+    if (length(value) > 1L && all(vapply(value, is_number, NA))) return(list(unlist(value, use.names = FALSE)))
+    unlist(lapply(unname(value), flat_arrays), recursive = FALSE)
   }
 
-  # The places of arrays with these shapes: forwards, backwards or in any order; a dropped dimension is put up with where no other fits.
+  # The places of arrays with these shapes; a dropped dimension is put up with where nothing else fits.
   by_shape <- function(leaves, shapes) {
     exact <- function(leaf, shape) identical(as.integer(dim(leaf)), as.integer(shape))
-    dropped <- function(leaf, shape) exact(leaf, shape) || is.null(dim(leaf)) && any(shape == 1L) && length(leaf) == prod(shape)
-    for (fits in list(exact, dropped)) {
-      places <- in_order(leaves, shapes, fits)
-      if (is.null(places) && !is.null(backwards <- in_order(rev(leaves), shapes, fits))) places <- length(leaves) + 1L - backwards
-      if (is.null(places)) places <- anywhere(leaves, shapes, fits)
-      if (!is.null(places)) return(places)
+    dropped <- function(leaf, shape) {
+      exact(leaf, shape) || is.null(dim(leaf)) && any(shape == 1L) && length(leaf) == prod(shape)
     }
-    NULL
+    places <- in_any_direction(leaves, shapes, exact)
+    if (is.null(places)) in_any_direction(leaves, shapes, dropped) else places
+  }
+
+  # Forwards, backwards, or in any order.
+  in_any_direction <- function(leaves, shapes, fits) {
+    places <- in_order(leaves, shapes, fits)
+    if (!is.null(places)) return(places)
+    backwards <- in_order(rev(leaves), shapes, fits)
+    if (is.null(backwards)) anywhere(leaves, shapes, fits) else length(leaves) + 1L - backwards
   }
 
   in_order <- function(leaves, shapes, fits) {
@@ -280,10 +310,7 @@ as_step <- local({
   # One vector for each size; where sizes do not tell (a collapsed gradient), the order does.
   by_size <- function(leaves, sizes) {
     vectors <- lapply(leaves, as.vector)
-    fits <- function(leaf, size) length(leaf) == size
-    places <- in_order(vectors, sizes, fits)
-    if (is.null(places) && !is.null(backwards <- in_order(rev(vectors), sizes, fits))) places <- length(vectors) + 1L - backwards
-    if (is.null(places)) places <- anywhere(vectors, sizes, fits)
+    places <- in_any_direction(vectors, sizes, function(leaf, size) length(leaf) == size)
     if (!is.null(places)) return(vectors[places])
     if (length(vectors) < length(sizes)) return(NULL)
     Map(function(v, size) if (length(v) == 1L) rep(v, size) else v, vectors[seq_along(sizes)], sizes)

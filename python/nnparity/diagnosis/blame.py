@@ -58,7 +58,23 @@ class Blamer:
             return None
         if formula.omits:
             return self._omission(events[0], departure)
+        if formula.id == "batch-lost":
+            return self._last_store(departure) or events[0]
         return self._chosen(events[0], departure) or self._innocent_helper(events[0])
+
+    def _last_store(self, departure):
+        """The statement that stores one sample's gradient where the sum over the samples belongs."""
+        best = None
+        for hit in departure.seen.hits():
+            for event in self.run.by_ref.get(hit.ref, ()):
+                node = self.run.node(event)
+                if node.kind not in ("assign", "after") or node.file == self.run.adapter or node.op in ("%*%", "@", "*", "outer"):
+                    continue
+                if node.kind == "assign" and node.op is not None and event.path == "":
+                    continue
+                if best is None or event.seq > best.seq:
+                    best = event
+        return best
 
     def _chosen(self, event, departure):
         """The statement that put the wrong one of two values into a name, if the expression itself is right for that name."""
@@ -81,7 +97,8 @@ class Blamer:
             reads = self.run.operands(event)
             reads += [inner for operand in reads for inner in self.run.operands(operand)]
             for read in reads:
-                if read.ref not in refs or self.run.node(read).kind != "name":
+                label = self.labels.get(read.ref)
+                if read.ref not in refs or self.run.node(read).kind != "name" or (label is not None and label.quantity):
                     continue
                 definition = self.run.definition(read)
                 if definition is None or definition.frame != event.frame or self.run.node(definition).op is None:
@@ -159,7 +176,12 @@ class Blamer:
     def _partial(self, event) -> bool:
         """The statement assigns to some elements chosen by a condition."""
         target = self.run.statement(event).target or ""
-        return any(sign in target for sign in ("<", ">", "==")) or target.count("[") > target.count("[[") * 2
+        base = target.split("[")[0].strip()
+        if "[" not in target:
+            return False
+        return any(
+            other.seq < event.seq and self.run.statement(other).target == base for other in self.run.by_ref.get(event.ref, ())
+        )
 
     def _passed_on(self, refs: set[int], event, consumer):
         """A function that only hands on what it was given, between the computation and the use."""

@@ -243,12 +243,29 @@ class Conclusion:
             quantity = f"delta{layers[0]}"
         id = self._factor_id(ratio)
         right = self.state.rights[quantity]
-        event = self._scaled_event(quantity, ratio) or self._returned(letter, update.layer)
+        event = None
+        if not self._sibling_alike(quantity, ratio):
+            event = self._scaled_event(quantity, ratio)
+        event = event or self._returned(letter, update.layer)
+        if id == "missing-half":  # the square's 2 is on all gradients or on none
+            id = None
         words = factor_text(ratio, self.textbook.m, self.textbook.eta, self.textbook.Y.shape[0]) or f"{ratio:.6g}·"
         finding = Finding(id, "bug", "backward", quantity, update.layer, f"{words}[{right.text}]", right.text, event,
                           factor=ratio, layers=layers, covers=list(names),
                           evidence=evidence_of(right.value * ratio, right.value, self._terms(update.layer)))
         return [self._placed(finding)]
+
+    def _sibling_alike(self, quantity: str, ratio: float) -> bool:
+        """The other parameter of the layer, which ends right, carries the same factor at that stage: it is the update that differs."""
+        if not quantity.startswith(("dW", "db")):
+            return False
+        other = f"d{'b' if quantity[1] == 'W' else 'W'}{quantity[2:]}"
+        mine, seen = self.state.seen.get(quantity), self.state.seen.get(other)
+        return (
+            seen is not None and mine is not None
+            and any(abs(abs(hit.factor / ratio) - 1) < 1e-4 for hit in seen.batch)
+            and any(abs(abs(hit.factor / ratio) - 1) < 1e-4 for hit in mine.batch)
+        )
 
     def _factor_id(self, factor: float) -> str | None:
         m, n = self.textbook.m, self.textbook.Y.shape[0]
@@ -466,12 +483,12 @@ class Conclusion:
         expected = Formula_text(update.quantity, layer)
         keep, rate = update.keep, update.rate
         id, kind = None, "bug"
-        if rate > 0 and keep < 1:
+        if abs(keep) < self.follower.loose:
+            computes = f"{factor_text(rate, t.m, t.eta, t.Y.shape[0]) or f'{rate:.6g}·'}d{name}"
+        elif rate > 0 and keep < 1:
             share = 1 - keep
             words = factor_text(share, t.m, t.eta, t.Y.shape[0]) or f"{share:.6g}·"
             computes, id = f"{name} − {words}{name}_new", "updated-parameters-as-gradient"
-        elif abs(keep) < self.follower.loose:
-            computes = f"{rate:.6g}·d{name}"
         elif letter == "W" and 0 < keep < 1 and rate < 0:
             penalty = (1 - keep) / t.eta
             computes, kind = f"{name} − η·(d{name} + {penalty:.6g}·{name})", "convention"
@@ -506,6 +523,8 @@ class Conclusion:
     # -- places ------------------------------------------------------------------------------------------------------
 
     def _placed(self, finding: Finding) -> Finding:
+        if finding.event is None:
+            finding.event = self._nearest(finding)
         if finding.event is not None:
             statement = self.run.statement(finding.event)
             finding.place = {
@@ -515,6 +534,19 @@ class Conclusion:
         if not finding.fix:
             finding.fix = fix_for(finding.id, finding.quantity, finding.expected)
         return finding
+
+
+    def _nearest(self, finding: Finding):
+        """No value shows the place: the last statement of the candidate that touches the quantity, or its last one at all."""
+        digits = str(finding.layer or "")
+        for wanted in (finding.quantity, f"d{finding.quantity[:1]}{digits}", f"delta{digits}"):
+            seen = self.state.seen.get(wanted)
+            events = [e for hit in (seen.hits() if seen else []) if (e := self.run.computed(hit.ref)) is not None
+                      and self.run.node(e).file != self.run.adapter]
+            if events:
+                return max(events, key=lambda e: e.seq)
+        own = [e for e in self.run.events if self.run.node(e).file != self.run.adapter and self.run.node(e).kind in ("assign", "after", "return")]
+        return own[-1] if own else (self.run.events[-1] if self.run.events else None)
 
 
 def Formula_text(name: str, layer: int) -> str:

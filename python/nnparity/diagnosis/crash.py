@@ -105,7 +105,7 @@ def _made_by(error, conclusion: Conclusion) -> str | None:
             return "r-dropped-dimension"
     if "requires numeric/complex matrix" in str(error.message):
         return "r-data-frame-arithmetic"
-    if "less than one element" in str(error.message) or "subscript out of bounds" in str(error.message):
+    if "less than one element" in str(error.message):
         return "r-countdown-loop"
     return None
 

@@ -191,6 +191,8 @@ class Session:
         W, b = [], []
         for layer, (old, new) in enumerate(zip(probe.W, W_new), start=1):
             new = np.asarray(new, dtype=float)
+            if new.size == 0:  # arithmetic with NULL: the update came to nothing
+                new = old
             if new.shape != old.shape:
                 hint = " (it looks transposed)" if new.shape == old.shape[::-1] else ""
                 shape = " × ".join(map(str, new.shape)) or "one number"
@@ -203,6 +205,8 @@ class Session:
             if layer in self.no_bias:
                 b.append(old)
                 continue
+            if new.size == 0:
+                new = old
             if new.size != old.size:
                 shape = " × ".join(map(str, new.shape)) or "one number"
                 if new.size == 1 or new.ndim == 2 and old.size in new.shape:

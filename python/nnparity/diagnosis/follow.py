@@ -417,12 +417,14 @@ class Follower:
                 if other != layer and gradient.shape == mine.shape:
                     id = "np-alias" if t.language == "Python" else "accumulator-not-reset"
                     yield Formula(id, f"dW{layer} + dW{other}", mine + gradient)
+                    yield Formula("wrong-layer", f"dW{other}", gradient)
         if plain is not None and letter == "b":
             mine = plain[layer][1]
             for other, (_, gradient) in plain.items():
                 if other != layer and gradient.shape == mine.shape:
                     id = "np-alias" if t.language == "Python" else "accumulator-not-reset"
                     yield Formula(id, f"db{layer} + db{other}", mine + gradient)
+                    yield Formula("wrong-layer", f"db{other}", gradient)
 
     def _plain_gradients(self, state: State, changed: list[int]):
         """dW and db of every layer by the book, with the layers in `changed` at their returned values."""

@@ -429,6 +429,11 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
         backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1}", new_weights[layer + 1].T @ d))
     backs.append(Formula("accumulator-not-reset", f"running sums of W{layer + 1}ᵀ·delta{layer + 1} over the units",
                          np.cumsum(w.T @ d, axis=0)))
+    step = d @ A.T / textbook.m
+    for scale in (1.0, float(textbook.m)):
+        early = w - scale * textbook.eta * step
+        if layer + 1 not in new_weights or not np.allclose(early, new_weights[layer + 1], rtol=1e-9):
+            backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1}", early.T @ d))
     if w.shape[0] == w.shape[1]:
         backs.append(Formula("transposed", f"W{layer + 1}·delta{layer + 1}", w @ d))
     for other, weights in enumerate(W, start=1):
