@@ -38,7 +38,10 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "compare": ("compare_traces", "first_difference"),
     "estimator": ("Network",),
     "plots": ("plot_history", "plot_confusion", "plot_regions", "plot_images", "save_picture"),
-    "parity": ("assert_parity",),
+    "sides": ("Start",),
+    "parity": ("run_parity", "assert_parity"),
+    "diagnosis.diagnose": ("diagnose",),
+    "diagnosis.assertion": ("assert_diagnosis_ok",),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 

@@ -28,6 +28,12 @@ from nnparity.datasets import (
     one_hot as one_hot,
     split_data as split_data,
 )
+from nnparity.diagnosis.assertion import (
+    assert_diagnosis_ok as assert_diagnosis_ok,
+)
+from nnparity.diagnosis.diagnose import (
+    diagnose as diagnose,
+)
 from nnparity.estimator import (
     Network as Network,
 )
@@ -82,6 +88,7 @@ from nnparity.optimizers import (
 )
 from nnparity.parity import (
     assert_parity as assert_parity,
+    run_parity as run_parity,
 )
 from nnparity.plots import (
     plot_confusion as plot_confusion,
@@ -110,6 +117,9 @@ from nnparity.random import (
     r_sample as r_sample,
     r_sample_int as r_sample_int,
     r_set_seed as r_set_seed,
+)
+from nnparity.sides import (
+    Start as Start,
 )
 from nnparity.trace import (
     read_trace as read_trace,

@@ -45,32 +45,7 @@ def assert_parity(nnparity_bridge: Bridge) -> Callable[..., Any]:
 
 @pytest.fixture
 def assert_diagnosis_ok() -> Callable[..., Any]:
-    """Fail with the report's findings unless a diagnosis of somebody's network finds nothing wrong."""
-    return check_diagnosis
+    """`nnparity.assert_diagnosis_ok`: fails with the findings unless somebody's network is found right."""
+    from nnparity.diagnosis.assertion import assert_diagnosis_ok as check
 
-
-def check_diagnosis(path: Any, adapter: Any = None, **options: Any) -> Any:
-    """Diagnose a candidate and raise AssertionError if its verdict is neither ok nor convention.
-
-    Parameters
-    ----------
-    path : the candidate's file.
-    adapter : the file that defines `step`, or None.
-    **options : of `nnparity.diagnosis.diagnose.diagnose`.
-
-    Returns
-    -------
-    the diagnosis
-    """
-    from nnparity.diagnosis.diagnose import diagnose
-
-    diagnosis = diagnose(path, adapter, **options)
-    report = diagnosis.report
-    if report["verdict"] not in ("ok", "convention"):
-        findings = [
-            f"{finding['file']}:{finding['line']}: {finding['quantity']} computes {finding['computes']}, "
-            f"should compute {finding['expected']}"
-            for finding in report["findings"]
-        ]
-        raise AssertionError("\n".join([f"verdict {report['verdict']}", *findings]))
-    return diagnosis
+    return check
