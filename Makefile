@@ -25,8 +25,10 @@ setup: ## install R, the virtual environment and the package (again); OPENBLAS=y
 	@rm -f $(ready)
 	@$(MAKE) --no-print-directory $(ready)
 
-demo: $(ready) ## train 64-30-10 on handwritten digits in both languages, in lockstep, and show the table
+demo: $(ready) ## train 64-30-10 on digits in both languages, in lockstep; then find the bug in somebody's R network
 	$(bin)/nnparity parity
+	$(bin)/nnparity diagnose fixtures/networks/r/digits_network.R \
+	  --adapter fixtures/networks/r/digits_network.adapter.R; test $$? -eq 1
 
 test: test-python test-r ## every suite, the long sweeps as a seeded sample
 
@@ -47,8 +49,8 @@ prove: $(ready) ## every suite with the long sweeps in full, and what the number
 	Rscript tests/r/run.R --prove
 	$(bin)/python tests/parity/prove.py $(if $(MNIST),--mnist $(MNIST))
 
-bench: $(ready) ## the speed table
-	$(bin)/pytest -q tests/benchmarks --benchmark-only
+bench: $(ready) ## the speed table against peers; DATA=folder of MNIST
+	$(bin)/python tests/benchmarks/race.py $(if $(DATA),--data $(DATA))
 
 check: ruff mypy check-r ## ruff, mypy, R CMD check
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from nnparity.checks import InputError
 from nnparity.diagnosis import failures
+from nnparity.diagnosis.advice import advice
 from nnparity.diagnosis.beyond import other_shapes, second_call
 from nnparity.diagnosis.conclude import KINDS, Conclusion, Finding
 from nnparity.diagnosis.crash import crash_finding
@@ -135,6 +136,12 @@ def diagnose(candidate: str | Path, adapter: str | Path | None = None, **network
         session = Session(process, options, no_bias, language_of(Path(candidate)), Path(candidate), adapter)
         diagnosis = session.diagnose()
         diagnosis.details["files"] = loaded.files
+        if diagnosis.ok:
+            diagnosis.report["next"] = advice(diagnosis.report)
+        if data is not None:
+            from nnparity.diagnosis.own_data import report_on_data  # floor 1's readers, only where there are data
+
+            diagnosis.report["data"] = report_on_data(process, data, diagnosis.report["network"], options, no_bias)
         return diagnosis
 
 
