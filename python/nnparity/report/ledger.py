@@ -78,7 +78,7 @@ class Ledger:
         """The recorded and the right value of a root cause, as far as both are known."""
         if finding.kind in ("convention", "crash"):
             return None
-        events = self._events_of(finding)
+        events = [event for event in self._events_of(finding) if event.ref in self.run.values]
         own = [event for event in events if event.ref in self._roots.get(id(finding), ())]
         own += [event for event in events if self.wrong.get(event.ref, ("",))[0] == finding.quantity]
         for event in [*own, *events[:1]]:

@@ -165,7 +165,7 @@ class SourceLines:
         """id of a statement's root → what was recorded of it; statements that did not run are not there."""
         events: dict[int, list[Any]] = defaultdict(list)
         for event in self.run.events:
-            if event.alt is None:
+            if event.alt is None and event.ref in self.run.values:
                 events[self.run.node(event).stmt].append(event)
         return {id: self._statement(id, here) for id, here in events.items() if id in self.run.nodes}
 
