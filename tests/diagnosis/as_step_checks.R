@@ -1,4 +1,4 @@
-# as_step in R: each common layout becomes the same step, and what does not fit is said in words. Run by test_as_step_r.py.
+# as_step: each common layout becomes the same step, and what does not fit is said in words. Run by test_as_step_r.py.
 
 source(commandArgs(TRUE)[1])
 t <- c <- list <- NULL  # a candidate may mask anything
@@ -25,7 +25,9 @@ gradients <- function(W, b, X, Y) {
   }
   list(W = dW, b = db)
 }
-update <- function(W, b, g, eta) list(W = Map(function(w, d) w - eta * d, W, g$W), b = Map(function(v, d) v - eta * d, b, g$b))
+update <- function(W, b, g, eta) {
+  list(W = Map(function(w, d) w - eta * d, W, g$W), b = Map(function(v, d) v - eta * d, b, g$b))
+}
 EXPECTED <- update(W, B, gradients(W, B, X, Y), ETA)
 
 failures <- character()
@@ -33,16 +35,20 @@ check <- function(name, step) {
   result <- tryCatch(step(W, B, X, Y, ETA), error = identity)
   right <- !inherits(result, "error") && isTRUE(all.equal(unlist(result), unlist(EXPECTED), tolerance = 1e-12)) &&
     identical(lapply(result$W, dim), lapply(W, dim))
-  if (!right) failures <<- c(failures, paste0(name, if (inherits(result, "error")) paste(":", conditionMessage(result))))
+  said <- if (inherits(result, "error")) paste(":", conditionMessage(result))
+  if (!right) failures <<- c(failures, paste0(name, said))
 }
 complains <- function(words, ...) {
   message <- tryCatch({ as_step(...)(W, B, X, Y, ETA); "nothing" }, error = conditionMessage)
-  if (!startsWith(message, "as_step: ") || !grepl(words, message, fixed = TRUE)) failures <<- c(failures, paste("words:", words, "/", message))
+  said <- startsWith(message, "as_step: ") && grepl(words, message, fixed = TRUE)
+  if (!said) failures <<- c(failures, paste("words:", words, "/", message))
 }
 
 check("textbook", as_step(function(W, b, X, Y, eta) update(W, b, gradients(W, b, X, Y), eta)))
 
-for (samples in c("rows", "columns")) for (weights in c("out_by_in", "in_by_out")) for (shape in c("vector", "column", "row")) local({
+every <- expand.grid(samples = c("rows", "columns"), weights = c("out_by_in", "in_by_out"),
+                     shape = c("vector", "column", "row"), stringsAsFactors = FALSE)
+for (i in seq_len(nrow(every))) with(every[i, ], {
   f <- function(X, Y, W1, b1, W2, b2, lr) {
     back <- if (weights == "out_by_in") identity else t
     stopifnot(identical(dim(b1), switch(shape, vector = NULL, column = c(6L, 1L), row = c(1L, 6L))))
@@ -51,7 +57,8 @@ for (samples in c("rows", "columns")) for (weights in c("out_by_in", "in_by_out"
     new <- update(W, b, gradients(W, b, X, Y), lr)
     list(back(new$W[[1]]), new$b[[1]], back(new$W[[2]]), new$b[[2]], 0.25)
   }
-  check(paste(samples, weights, shape), as_step(f, "X, Y, W1, b1, W2, b2, lr = eta", samples = samples, weights = weights, bias_shape = shape))
+  check(paste(samples, weights, shape), as_step(f, "X, Y, W1, b1, W2, b2, lr = eta", samples = samples,
+                                                weights = weights, bias_shape = shape))
 })
 
 for (place in c("first_row", "last_row", "first_column", "last_column")) local({
@@ -70,7 +77,8 @@ for (place in c("first_row", "last_row", "first_column", "last_column")) local({
 for (form in c("named", "backwards", "biases first", "interleaved", "frames")) local({
   f <- function(parameters, X, Y) {
     g <- gradients(list(parameters$W1, parameters$W2), list(parameters$b1[, 1], parameters$b2[, 1]), X, Y)
-    switch(form, named = list(dW2 = g$W[[2]], db2 = g$b[[2]], dW1 = g$W[[1]], db1 = g$b[[1]]), backwards = list(rev(g$W), rev(g$b)),
+    switch(form, named = list(dW2 = g$W[[2]], db2 = g$b[[2]], dW1 = g$W[[1]], db1 = g$b[[1]]),
+           backwards = list(rev(g$W), rev(g$b)),
            "biases first" = list(g$b, g$W), interleaved = list(g$W[[1]], g$b[[1]], g$W[[2]], g$b[[2]]),
            frames = list(lapply(g$W, as.data.frame), lapply(g$b, as.matrix)))
   }
@@ -99,7 +107,8 @@ Net <- setRefClass("Net", fields = list(weights = "list", biases = "list"), meth
     new <- update(weights, biases, gradients(weights, biases, X, Y), eta)
     weights <<- new$W; biases <<- new$b
   }))
-check("RefClass", as_step("learn", "batch, eta", samples = "one_column", returns = "holder", holder = function(sizes) Net$new(), slots = slots))
+check("RefClass", as_step("learn", "batch, eta", samples = "one_column", returns = "holder",
+                          holder = function(sizes) Net$new(), slots = slots))
 setClass("S4Net", representation(weights = "list", biases = "list"))
 learn <- function(net, X, Y, eta) {
   new <- update(net@weights, net@biases, gradients(net@weights, net@biases, X, Y), eta)
@@ -113,7 +122,8 @@ learn_globals <- function(X, Y, rate) {
   weights <<- new$W; biases <<- new$b
 }
 check("globals", as_step(learn_globals, "X, Y, rate = eta", returns = "holder", holder = globalenv, slots = slots))
-check("data frames", as_step(function(x, y, W, b) gradients(W, b, t(as.matrix(x)), t(as.matrix(y))), "X_frame, Y_frame, W, b", returns = "gradients"))
+check("data frames", as_step(function(x, y, W, b) gradients(W, b, t(as.matrix(x)), t(as.matrix(y))),
+                             "X_frame, Y_frame, W, b", returns = "gradients"))
 
 none <- as_step(function(W, X) W, "W, X", bias = "none")(W, B, X, Y, ETA)
 if (!identical(none, list(W = W, b = B))) failures <- c(failures, "none")

@@ -32,5 +32,7 @@ def test_both_languages_take_the_same_arguments_and_words():
     for name, default in ours.items():
         expected = theirs[name].default
         assert default == {None: "NULL", inspect.Parameter.empty: ""}.get(expected, f'"{expected}"')
-    words = re.findall(r"^    (\w+) = (?:function\(given\)|flat|parameters)", text[text.index("words <- list("):], re.M)
+    words = re.findall(
+        r"^    (\w+) = (?:function\(given\)|flat|parameters)", text[text.index("words <- list(") :], re.M
+    )
     assert words == list(WORDS)

@@ -1,8 +1,9 @@
-"""An R candidate is recorded in whatever style it is written, with lines and operands, and computes what it computes unrecorded."""
+"""An R candidate is recorded in whatever style it is written, and computes what it computes unrecorded."""
 
 import shutil
 import subprocess
 from collections import namedtuple
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,10 @@ pytestmark = pytest.mark.skipif(shutil.which("Rscript") is None, reason="needs R
 # The same gradient step (sigmoid, quadratic loss) in the styles in which R networks are written.
 STYLE_FOLDER = Path(__file__).parent / "r_styles"
 STYLES = {path.stem: path.read_text() for path in sorted(STYLE_FOLDER.glob("*.R"))}
-if shutil.which("Rscript") and subprocess.run(["Rscript", "-e", "library(R6)"], capture_output=True, check=False).returncode:
+if (
+    shutil.which("Rscript")
+    and subprocess.run(["Rscript", "-e", "library(R6)"], capture_output=True, check=False).returncode
+):
     del STYLES["r6_classes"]
 HEAD = "sigmoid <- function(z) 1 / (1 + exp(-z))\n"
 
@@ -25,7 +29,7 @@ Problem = namedtuple("Problem", "W b X Y eta")
 
 def make_problem(sizes=(4, 6, 3), m=7):
     random = np.random.default_rng(1)
-    W = [random.normal(size=(after, before)) for before, after in zip(sizes, sizes[1:], strict=False)]
+    W = [random.normal(size=(after, before)) for before, after in pairwise(sizes)]
     b = [random.normal(size=after) for after in sizes[1:]]
     return Problem(W, b, random.normal(size=(sizes[0], m)), random.uniform(size=(sizes[-1], m)), 0.5)
 
@@ -82,8 +86,11 @@ def values_of(recording, text, kind=None, fun=None):
 
 
 def assigned(recording, target):
-    return [recording.values[e.ref] for e in recording.events
-            if recording.nodes[e.node].kind == "assign" and recording.nodes[e.node].target == target]
+    return [
+        recording.values[e.ref]
+        for e in recording.events
+        if recording.nodes[e.node].kind == "assign" and recording.nodes[e.node].target == target
+    ]
 
 
 def line_of(code, text):
@@ -93,8 +100,10 @@ def line_of(code, text):
 def holds(recording, array):
     """Whether some recorded value is that array."""
     flat = np.ravel(array)
-    return any(value.size == flat.size and (np.allclose(value.ravel(), flat) or np.allclose(value.T.ravel(), flat))
-               for value in recording.values.values())
+    return any(
+        value.size == flat.size and (np.allclose(value.ravel(), flat) or np.allclose(value.T.ravel(), flat))
+        for value in recording.values.values()
+    )
 
 
 PLAIN = """
@@ -128,7 +137,11 @@ def untouched(tmp_path_factory):
     (folder / "plain.R").write_text(PLAIN)
     (folder / "problem.R").write_text(f"list({', '.join(map(as_r, PROBLEM))})")
     files = [STYLE_FOLDER / f"{style}.R" for style in STYLES]
-    subprocess.run(["Rscript", "--vanilla", folder / "plain.R", folder / "problem.R", folder, *files], check=True, capture_output=True)
+    subprocess.run(
+        ["Rscript", "--vanilla", folder / "plain.R", folder / "problem.R", folder, *files],
+        check=True,
+        capture_output=True,
+    )
     return {style: (folder / f"{style}.R.bin").read_bytes() for style in STYLES}
 
 
@@ -152,11 +165,13 @@ def test_every_style_is_recorded_and_unchanged(load, untouched, style):
         assert holds(recording, right["delta2"])
 
 
-# -- lines, kinds, operands -------------------------------------------------------------------------------------------------------------
+# -- lines, kinds, operands ------------------------------------------------------------------------------------------
 
 
 def test_statements_of_several_lines_and_several_on_a_line(load):
-    code = HEAD + """step <- function(W, b, X, Y, eta) {
+    code = (
+        HEAD
+        + """step <- function(W, b, X, Y, eta) {
   z <- W[[1]] %*%
     X +  # with a comment
     b[[1]]
@@ -165,6 +180,7 @@ def test_statements_of_several_lines_and_several_on_a_line(load):
   list(W = W, b = b)
 }
 """
+    )
     recording = load(code).run(*PROBLEM)
     z = next(n for n in recording.nodes.values() if n.target == "z" and n.kind == "assign")
     assert (z.line, z.end_line, z.col, z.op) == (3, 5, 3, "+")
@@ -177,6 +193,27 @@ def test_statements_of_several_lines_and_several_on_a_line(load):
     assert np.all(changed[1] == 2.0)
     assert recording.nodes[after.node].target == "z[2, ]"
     assert recording.nodes[recording.nodes[after.node].stmt].text == "q"
+
+
+def test_entries_of_a_list_over_several_lines_have_their_own(load):
+    code = (
+        HEAD
+        + """step <- function(W, b, X, Y, eta) {
+  list(
+    W = list(W[[1]] * 2,
+             W[[2]] - eta),
+    b = b
+  )
+}
+"""
+    )
+    recording = load(code).run(*PROBLEM)
+    roots = {n.text: (n.line, n.end_line) for n in recording.nodes.values() if n.stmt == n.id and n.fun == "step"}
+    assert roots["W[[2]] - eta"] == (5, 5)
+    (event,) = [e for e in recording.events if recording.nodes[e.node].text == "W[[2]] - eta"]
+    outer = recording.nodes[recording.nodes[event.node].parent]
+    assert (outer.op, outer.line) == ("list", 4)
+    assert np.array_equal(recording.W[1], recording.values[event.ref])
 
 
 def test_operands_come_before_their_operation_and_in_the_same_frame(load):
@@ -200,10 +237,13 @@ def test_occurrences_count_the_turns_of_a_loop(load):
 
 
 def test_frames_know_their_caller(load):
-    code = HEAD + """inner <- function(x) x * 2
+    code = (
+        HEAD
+        + """inner <- function(x) x * 2
 outer_one <- function(v) sapply(v, function(e) inner(e))
 step <- function(W, b, X, Y, eta) { s <- outer_one(1:3); list(W = W, b = b) }
 """
+    )
     recording = load(code).run(*PROBLEM)
     inner = [f for f in recording.frames.values() if f.fun == "inner"]
     assert len(inner) == 3
@@ -242,7 +282,8 @@ step <- function(W, b, X, Y, eta) {
   stopifnot(identical(total, c(1, 3, 1, 120, 1, 2, 1, 4)))
   stopifnot(identical(named(X %*% Y), "X %*% Y"), identical(colnames(cbind(column, eta)), c("column", "eta")))
   caller <- who()
-  stopifnot(grepl("^step", caller), !where(), identical(names(data.frame(column, total[1:2])), c("column", "total.1.2.")))
+  stopifnot(grepl("^step", caller), !where())
+  stopifnot(identical(names(data.frame(column, total[1:2])), c("column", "total.1.2.")))
   value <- withVisible(cleanup())$value
   stopifnot(identical(log, c(0, 1, 2)), value == 3)
   f <- function(n, ...) UseMethod("f")
@@ -294,7 +335,7 @@ step <- function(W, b, X, Y, eta) {
     assert by_target["flags"][""][1].kind == "logical"
 
 
-# -- failures ---------------------------------------------------------------------------------------------------------------------------
+# -- failures --------------------------------------------------------------------------------------------------------
 
 
 def failing(load, body, head=HEAD, **options):
@@ -312,17 +353,20 @@ def test_an_error_has_its_line_and_operands(load):
     assert values_of(recording, "sigmoid(1)")  # what came before is kept
 
 
-@pytest.mark.parametrize(("body", "head", "line", "call"), [
-    ("  y <- nothing_here + 1", HEAD, 3, "nothing_here"),
-    ("  y <- f(X)", "f <- function(x) {\n  u <- x\n  v <- u[9, ]\n  v\n}\n", 3, "u[9, ]"),
-    ("  y <- f(X)", "f <- function(x) {\n  if (is.null(x)) 1\n  stop('mine')\n}\n", 3, "stop('mine')"),
-    ("  y <- no_such_function(X)", HEAD, 3, "no_such_function(X)"),
-    ("  q <- 1\n  q[[3]] <- X", HEAD, 4, "q[[3]] <- X"),
-    ("  y <- apply(X, 1, function(r) {\n    r %*% diag(3)\n  })", HEAD, 4, "r %*% diag(3)"),
-    ("  if (X > 0) y <- 1", HEAD, 3, "X > 0"),
-    ("  y <- matrix(1:6, 2) |> solve()", HEAD, 3, "matrix(1:6, 2) |> solve()"),
-    ("  s <- function(z) s(z + 1)\n  s(1)", HEAD, 3, None),
-])
+@pytest.mark.parametrize(
+    ("body", "head", "line", "call"),
+    [
+        ("  y <- nothing_here + 1", HEAD, 3, "nothing_here"),
+        ("  y <- f(X)", "f <- function(x) {\n  u <- x\n  v <- u[9, ]\n  v\n}\n", 3, "u[9, ]"),
+        ("  y <- f(X)", "f <- function(x) {\n  if (is.null(x)) 1\n  stop('mine')\n}\n", 3, "stop('mine')"),
+        ("  y <- no_such_function(X)", HEAD, 3, "no_such_function(X)"),
+        ("  q <- 1\n  q[[3]] <- X", HEAD, 4, "q[[3]] <- X"),
+        ("  y <- apply(X, 1, function(r) {\n    r %*% diag(3)\n  })", HEAD, 4, "r %*% diag(3)"),
+        ("  if (X > 0) y <- 1", HEAD, 3, "X > 0"),
+        ("  y <- matrix(1:6, 2) |> solve()", HEAD, 3, "matrix(1:6, 2) |> solve()"),
+        ("  s <- function(z) s(z + 1)\n  s(1)", HEAD, 3, None),
+    ],
+)
 def test_every_kind_of_error_has_its_line(load, body, head, line, call):
     recording, error = failing(load, body, head)
     assert (recording.status, error.line) == ("error", line)
@@ -335,9 +379,13 @@ def test_errors_of_the_condition_show_its_value(load):
     assert recording.meta[error.operands[0].ref].dim == (4, 7)
 
 
-@pytest.mark.parametrize("leaving", ["quit()", "q('no', status = 3)", "base::quit('no')", "tryCatch(quit(), error = function(e) 1)"])
+@pytest.mark.parametrize(
+    "leaving", ["quit()", "q('no', status = 3)", "base::quit('no')", "tryCatch(quit(), error = function(e) 1)"]
+)
 def test_leaving_r_inside_step_is_a_result(load, leaving):
-    process = load(HEAD + f"step <- function(W, b, X, Y, eta) {{\n  u <- X * 2\n  {leaving}\n  list(W = W, b = b)\n}}\n")
+    process = load(
+        HEAD + f"step <- function(W, b, X, Y, eta) {{\n  u <- X * 2\n  {leaving}\n  list(W = W, b = b)\n}}\n"
+    )
     for _ in range(2):
         recording = process.run(*PROBLEM)
         assert (recording.status, recording.error.line) == ("quit", 4)
@@ -345,7 +393,10 @@ def test_leaving_r_inside_step_is_a_result(load, leaving):
 
 
 def test_a_crash_of_r_leaves_the_tool_standing(load):
-    process = load("step <- function(W, b, X, Y, eta) {\n  if (eta > 0.4) tools::pskill(Sys.getpid(), 9)\n  list(W = W, b = b)\n}\n")
+    process = load(
+        "step <- function(W, b, X, Y, eta) {\n  if (eta > 0.4) tools::pskill(Sys.getpid(), 9)\n"
+        "  list(W = W, b = b)\n}\n"
+    )
     assert process.run(*PROBLEM).status == "crash"
     assert process.run(*PROBLEM._replace(eta=0.1)).status == "ok"
 
@@ -357,7 +408,7 @@ def test_an_endless_loop_has_its_line(load):
     assert len(recording.events) > 1000
 
 
-# -- injection and state ----------------------------------------------------------------------------------------------------------------
+# -- injection and state ---------------------------------------------------------------------------------------------
 
 
 def test_injection_replaces_a_value_and_all_that_follows(load):
@@ -401,8 +452,10 @@ def test_watching_another_expression(load):
 
 
 def test_each_run_starts_from_the_loaded_state(load):
-    code = "calls <- 0\nstore <- new.env(); store$n <- 0\nstep <- function(W, b, X, Y, eta) {\n  calls <<- calls + 1\n" \
-           "  store$n <- store$n + 1\n  b[[1]][1] <- calls + store$n + runif(1)\n  setwd('..')\n  list(W = W, b = b)\n}\n"
+    code = (
+        "calls <- 0\nstore <- new.env(); store$n <- 0\nstep <- function(W, b, X, Y, eta) {\n  calls <<- calls + 1\n"
+        "  store$n <- store$n + 1\n  b[[1]][1] <- calls + store$n + runif(1)\n  setwd('..')\n  list(W = W, b = b)\n}\n"
+    )
     process = load(code)
     one, two = process.run(*PROBLEM), process.run(*PROBLEM)
     assert one.b[0][0] == two.b[0][0]
@@ -425,9 +478,11 @@ def test_limits_stop_the_recording_and_not_the_step(load):
     assert len(recording.events) <= 100
 
 
-# -- loading ----------------------------------------------------------------------------------------------------------------------------
+# -- loading ---------------------------------------------------------------------------------------------------------
 
-WITH_ACTIONS = HEAD + """
+WITH_ACTIONS = (
+    HEAD
+    + """
 library(no_such_package)
 eta0 <- 0.1; sizes <- c(4, 6, 3)
 data <- read.csv("absent.csv")
@@ -448,12 +503,16 @@ if (!exists("extra")) extra <- function() 1
 main <- function() quit()
 main()
 """
+)
 
 
 def test_functions_only_takes_definitions_and_skips_actions(load):
-    adapter = "# functions_only: true\nstep <- function(W, b, X, Y, eta) {\n" \
-              "  stopifnot(twice(2) == 4, area(new('S', x = 2)) == 4, Net$new(W = W)$size() == 2, extra() == 1, eta0 == 0.1)\n" \
-              "  stopifnot(!exists('model'), helpers$slope(2) == -2, (1 %+% 2) == 3, all(dim(W1) == 2))\n  list(W = W, b = b)\n}\n"
+    adapter = (
+        "# functions_only: true\nstep <- function(W, b, X, Y, eta) {\n"
+        "  stopifnot(twice(2) == 4, area(new('S', x = 2)) == 4, Net$new(W = W)$size() == 2, extra() == 1)\n"
+        "  stopifnot(eta0 == 0.1, !exists('model'), helpers$slope(2) == -2, (1 %+% 2) == 3, all(dim(W1) == 2))\n"
+        "  list(W = W, b = b)\n}\n"
+    )
     process = load(WITH_ACTIONS, adapter)
     assert process.run(*PROBLEM).status == "ok"
     assert {"sigmoid", "make", "slope", "size", "area", "main"} <= {f.name for f in process.loaded.functions}
@@ -463,8 +522,10 @@ def test_functions_only_takes_definitions_and_skips_actions(load):
 def test_rm_list_ls_setwd_and_sourced_files(load, tmp_path):
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "act.R").write_text("\nsigmoid <- function(z) {\n  s <- 1 / (1 + exp(-z))\n  s\n}\n")
-    code = "source('parts/act.R')\nkeep <- sigmoid\nrm(list = ls(all.names = TRUE))\nsetwd('parts'); source('act.R', local = FALSE)\n" + \
-        STYLES["plain_lists"].replace(HEAD, "")
+    code = (
+        "source('parts/act.R')\nkeep <- sigmoid\nrm(list = ls(all.names = TRUE))\n"
+        "setwd('parts'); source('act.R', local = FALSE)\n" + STYLES["plain_lists"].replace(HEAD, "")
+    )
     recording = load(code).run_twice(*PROBLEM)
     node = next(recording.nodes[e.node] for e in recording.events if recording.nodes[e.node].target == "s")
     assert (node.file, node.line, node.fun) == ("parts/act.R", 3, "sigmoid")
@@ -499,8 +560,11 @@ step <- function(W, b, X, Y, eta) {
 
 
 def test_before_and_prelude_are_not_recorded(load):
-    process = load("sigmoid <- function(z) stand_in(z)\n" + STYLES["plain_lists"].replace(HEAD, ""),
-                   "# before: stand.R\nunused <- 1\n", files={"stand.R": "stand_in <- function(z) 1 / (1 + exp(-z))\n"})
+    process = load(
+        "sigmoid <- function(z) stand_in(z)\n" + STYLES["plain_lists"].replace(HEAD, ""),
+        "# before: stand.R\nunused <- 1\n",
+        files={"stand.R": "stand_in <- function(z) 1 / (1 + exp(-z))\n"},
+    )
     recording = process.run(*PROBLEM)
     assert recording.status == "ok"
     assert {node.file for node in recording.nodes.values()} <= {"candidate.R", "adapter.R"}
@@ -541,14 +605,17 @@ def test_r_markdown_keeps_the_lines_of_the_file(load):
     assert np.allclose(recording.W[0], textbook(PROBLEM)["W1_new"])
 
 
-@pytest.mark.parametrize(("code", "failure", "line"), [
-    ("x <- 1\ny <- (2 + \n  3\n]\n", failures.ParseFailure, 4),
-    ("x <- 1\nf <- function() {\n  stop('broken')\n}\nf()\n", failures.LoadFailure, 5),
-    ("x <- 1\nquit('no')\n", failures.LoadQuit, 2),
-    ("x <- 1\nlibrary(no_such_package)\n", failures.MissingPackage, 2),
-    ("f <- function(x) x\n", failures.NoStep, None),
-    ("x <- 1\nrepeat {\n  x <- x + 1\n}\n", failures.LoadTimeout, 2),
-])
+@pytest.mark.parametrize(
+    ("code", "failure", "line"),
+    [
+        ("x <- 1\ny <- (2 + \n  3\n]\n", failures.ParseFailure, 4),
+        ("x <- 1\nf <- function() {\n  stop('broken')\n}\nf()\n", failures.LoadFailure, 5),
+        ("x <- 1\nquit('no')\n", failures.LoadQuit, 2),
+        ("x <- 1\nlibrary(no_such_package)\n", failures.MissingPackage, 2),
+        ("f <- function(x) x\n", failures.NoStep, None),
+        ("x <- 1\nrepeat {\n  x <- x + 1\n}\n", failures.LoadTimeout, 2),
+    ],
+)
 def test_when_there_is_no_step(load, code, failure, line):
     with pytest.raises(failure) as trouble:
         load(code, timeout=3)
@@ -556,8 +623,12 @@ def test_when_there_is_no_step(load, code, failure, line):
 
 
 def test_names_beyond_ascii_and_strange_text(load):
-    code = "größe <- function(x) x * 2  # µ\n" + "note <- \"tab\\t \\\\ quote\\\" 世界\"; " + \
-        "step <- function(W, b, X, Y, eta) { ä <- größe(eta); note <- paste(note, 'é'); v <- ä + 1; list(W = W, b = b) }\n"
+    code = (
+        "größe <- function(x) x * 2  # µ\n"
+        + 'note <- "tab\\t \\\\ quote\\" 世界"; '
+        + "step <- function(W, b, X, Y, eta) {\n"
+        + "  ä <- größe(eta); note <- paste(note, 'é'); v <- ä + 1; list(W = W, b = b)\n}\n"
+    )
     recording = load(code).run(*PROBLEM)
     assert assigned(recording, "v")[0] == 2.0
     node = next(n for n in recording.nodes.values() if n.target == "v")
@@ -570,15 +641,21 @@ def test_nothing_is_left_behind(load, tmp_path):
 
 
 def test_an_argument_that_fails_is_blamed_at_the_call(load):
-    for argument, message in (("W[[1]] %*% Y", "non-conformable arguments"), ("X + absent", "object 'absent' not found")):
+    for argument, message in (
+        ("W[[1]] %*% Y", "non-conformable arguments"),
+        ("X + absent", "object 'absent' not found"),
+    ):
         _, error = failing(load, f"  a <- X\n  z <- sigmoid(\n    {argument})\n")
         assert (error.message, error.line, error.end_line) == (message, 4, 5)
         assert error.call == (argument if "%*%" in argument else "absent")
 
 
 def test_pipes_of_a_package_are_taken_apart(load):
-    code = HEAD + "library(magrittr)\ntimes <- function(x, w) x %*% w\n" \
-        "step <- function(W, b, X, Y, eta) {\n  h <- t(X) %>% times(t(W[[1]])) %>% sigmoid\n  k <- h %>% { . * 2 } %>% sum(., 1)\n  list(W = W, b = b)\n}\n"
+    code = (
+        HEAD + "library(magrittr)\ntimes <- function(x, w) x %*% w\n"
+        "step <- function(W, b, X, Y, eta) {\n  h <- t(X) %>% times(t(W[[1]])) %>% sigmoid\n"
+        "  k <- h %>% { . * 2 } %>% sum(., 1)\n  list(W = W, b = b)\n}\n"
+    )
     recording = load(code).run(*PROBLEM)
     assert recording.status == "ok", recording.error
     assert values_of(recording, "t(X) %>% times(t(W[[1]]))")[0].shape == (7, 6)

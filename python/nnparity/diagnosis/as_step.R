@@ -38,10 +38,10 @@ as_step <- local({
                       bias_shape = "vector", returns = "parameters", holder = NULL, slots = NULL) {
     chosen <- list(samples = samples, weights = weights, bias = bias, bias_shape = bias_shape, returns = returns)
     for (name in names(chosen)) {
-      word <- chosen[[name]]
-      if (!(is.character(word) && length(word) == 1L && word %in% words_of_choice[[name]])) {
+      choice <- chosen[[name]]
+      if (!(is.character(choice) && length(choice) == 1L && choice %in% words_of_choice[[name]])) {
         possible <- paste(words_of_choice[[name]], collapse = ", ")
-        complain(name, " must be one of ", possible, ", not ", deparse(word)[1])
+        complain(name, " must be one of ", possible, ", not ", deparse(choice)[1])
       }
     }
     for (side in c("row", "column")) {

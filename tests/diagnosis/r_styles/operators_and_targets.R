@@ -33,7 +33,8 @@ step <- function(W, b, X, Y, eta) {
   names(net$layers) <- c("first", "second")
   net$layers$second$W[, ] <- net$layers$second$W - eta * d2 %*% t(a) / m
   net$layers[["first"]]$W <- net$layers$first$W - eta * hidden_delta %*% t(X) / m
-  for (j in seq_along(net$layers$second$b)) net$layers$second$b[j] <- net$layers$second$b[j] - eta * mean(numbered(d2[j, ]))
+  for (j in seq_along(net$layers$second$b))
+    net$layers$second$b[j] <- net$layers$second$b[j] - eta * mean(numbered(d2[j, ]))
   net$layers$first$b <- vapply(1:6, function(j) net$layers$first$b[[j]] - eta * mean(hidden_delta[j, ]), numeric(1))
   attr(net, "done") <- TRUE
   list(W = unname(lapply(net$layers, getElement, "W")), b = unname(lapply(net$layers, getElement, "b")))

@@ -2,26 +2,43 @@
 
 # Calls that only build a value from their arguments.
 BUILDING <- c(
-  "function", "c", "list", "structure", "(", "{", "+", "-", "*", "/", "^", "%%", "%/%", ":", "==", "!=", "<", ">", "<=", ">=", "!", "&", "|", "&&", "||",
-  "%*%", "[", "[[", "$", "@", "vector", "numeric", "integer", "character", "logical", "double", "matrix", "array", "rep", "rep_len", "rep.int",
-  "seq", "seq_len", "seq_along", "length", "nrow", "ncol", "dim", "names", "sqrt", "exp", "log", "log2", "log10", "abs", "max", "min", "sum", "prod",
-  "mean", "round", "floor", "ceiling", "as.integer", "as.numeric", "as.double", "as.character", "as.logical", "as.matrix", "as.vector", "factor",
-  "paste", "paste0", "sprintf", "file.path", "setNames", "unlist", "rev", "head", "tail", "diag", "t", "cbind", "rbind", "data.frame", "expand.grid",
-  "new.env", "emptyenv", "globalenv", "environment", "local", "Vectorize", "Negate", "compose", "match.fun", "is.null", "is.na", "if", "switch",
-  "quote", "expression", "formula", "~", "as.name", "bquote", "as.function", "alist", "identity", "function_list", "rapply", "runif", "rnorm", "sample",
-  "::", ":::", "TRUE", "FALSE", "NULL", "outer", "crossprod", "nchar", "toupper", "tolower", "letters", "LETTERS", "Sys.getenv", "getOption",
-  "exists", "is.function", "inherits", "lapply", "sapply", "Map", "vapply", "Reduce", "Filter", "mapply", "do.call", "modifyList", "append", "return",
-  "setRefClass", "setClass", "R6Class", "setClassUnion", "new_class", "<-", "<<-", "=", "invisible", "eval", "parse", "memoise", "cmpfun", "enc2utf8")
+  # the language
+  "function", "(", "{", "if", "switch", "return", "<-", "<<-", "=", "quote", "expression", "bquote", "~", "alist",
+  "::", ":::",
+  # values
+  "c", "list", "structure", "vector", "numeric", "integer", "character", "logical", "double", "matrix", "array",
+  "factor",
+  "data.frame", "expand.grid", "rep", "rep_len", "rep.int", "seq", "seq_len", "seq_along", ":", "setNames",
+  "modifyList",
+  "append", "unlist", "rev", "head", "tail", "cbind", "rbind", "paste", "paste0", "sprintf", "file.path", "toupper",
+  "tolower", "as.integer", "as.numeric", "as.double", "as.character", "as.logical", "as.matrix", "as.vector", "as.name",
+  "runif", "rnorm", "sample",
+  # arithmetic
+  "+", "-", "*", "/", "^", "%%", "%/%", "%*%", "==", "!=", "<", ">", "<=", ">=", "!", "&", "|", "&&", "||", "sqrt",
+  "exp",
+  "log", "log2", "log10", "abs", "max", "min", "sum", "prod", "mean", "round", "floor", "ceiling", "t", "diag", "outer",
+  "crossprod",
+  # questions
+  "[", "[[", "$", "@", "length", "nrow", "ncol", "dim", "names", "nchar", "is.null", "is.na", "is.function", "inherits",
+  "exists", "Sys.getenv", "getOption",
+  # functions, environments, classes
+  "new.env", "emptyenv", "globalenv", "environment", "local", "Vectorize", "Negate", "match.fun", "as.function",
+  "identity",
+  "invisible", "lapply", "sapply", "vapply", "Map", "Reduce", "Filter", "mapply", "do.call", "eval", "parse", "cmpfun",
+  "compose", "memoise", "setRefClass", "setClass", "setClassUnion", "R6Class")
 # Bare calls that define.
 DEFINING <- c(
-  "setClass", "setGeneric", "setMethod", "setMethods", "setValidity", "setRefClass", "setReplaceMethod", "setClassUnion", "setAs", "setIs",
-  "registerS3method", ".S3method", "set.seed", "library", "require", "requireNamespace", "loadNamespace", "suppressPackageStartupMessages",
-  "suppressWarnings", "suppressMessages", "options", "source", "assign", "local", "R6Class", "makeActiveBinding", "delayedAssign", "environment<-",
-  "invisible", "if", "{", "(", "setattr", "lockBinding", "lockEnvironment", "attach_functions", "sys.source", "isVirtualClass", "removeMethod")
+  "setClass", "setGeneric", "setMethod", "setValidity", "setRefClass", "setReplaceMethod", "setClassUnion", "setAs",
+  "setIs",
+  "registerS3method", ".S3method", "R6Class", "assign", "local", "makeActiveBinding", "delayedAssign", "source",
+  "sys.source", "library", "require", "requireNamespace", "loadNamespace", "options", "set.seed", "if", "{", "(",
+  "invisible", "suppressPackageStartupMessages", "suppressWarnings", "suppressMessages")
 
 is_definition <- function(expression, environment) {
   if (!is.call(expression)) return(FALSE)
-  if (is_assignment(expression)) return(builds(expression[[3]], environment) && place_is_plain(expression[[2]], environment))
+  if (is_assignment(expression)) {
+    return(builds(expression[[3]], environment) && place_is_plain(expression[[2]], environment))
+  }
   name <- call_name(expression)
   if (!nzchar(name)) return(is_class_extension(expression))
   if (!(name %in% DEFINING)) return(FALSE)
@@ -37,7 +54,8 @@ is_definition <- function(expression, environment) {
 # Net$methods(f = function…), Net$set("public", "f", function…): a class generator is being completed.
 is_class_extension <- function(expression) {
   head <- expression[[1]]
-  is.call(head) && call_name(head) == "$" && as.character(head[[3]]) %in% c("methods", "set", "fields", "accessors", "lock")
+  completing <- c("methods", "set", "fields", "accessors", "lock")
+  calls(head, "$") && as.character(head[[3]]) %in% completing
 }
 
 # if (!exists("f")) f <- function…, but not if (interactive()) main().
@@ -87,7 +105,7 @@ all_build_block <- function(block, environment) {
 
 is_generator_call <- function(expression) {
   head <- expression[[1]]
-  is.call(head) && call_name(head) == "$" && identical(head[[3]], quote(new))
+  calls(head, "$") && identical(head[[3]], quote(new))
 }
 
 # One of the candidate's own functions whose value is a function, or a list of functions: make_activation("relu").

@@ -1,4 +1,4 @@
-# What happens while the candidate runs: values are kept by reference (R copies on change), frames and statements are followed.
+# What happens while the candidate runs: values are kept (by reference, for R copies on change), frames are followed.
 
 running <- FALSE      # a step is being followed
 recording <- FALSE    # and its values are kept
@@ -48,7 +48,7 @@ reset_recording <- function(record, events, bytes) {
   running <<- TRUE
 }
 
-# -- the functions that stand in the rewritten code ---------------------------------------------------------------------------------------
+# -- the functions that stand in the rewritten code -------------------------------------------------------------------
 
 record_value <- function(x, id) if (recording) keep(x, id, parent.frame(), sys.nframe() - 1L) else x
 
@@ -73,7 +73,8 @@ record_after <- function(x, id) {
     environment <- parent.frame()
     depth <- sys.nframe() - 1L
     where <- if (change$superior) parent.env(environment) else environment
-    object <- if (is.symbol(change$object)) get0(as.character(change$object), envir = where) else quietly(change$object, where)
+    object <- if (is.symbol(change$object)) get0(as.character(change$object), envir = where) else
+      quietly(change$object, where)
     if (is_plain(object)) {
       kept <- keep(object, id, environment, depth)
       if (!identical(kept, object)) put_back(change, kept, environment)
@@ -82,10 +83,10 @@ record_after <- function(x, id) {
   invisible(x)
 }
 
-# -- following --------------------------------------------------------------------------------------------------------------------------
+# -- following --------------------------------------------------------------------------------------------------------
 
-# The place on the stack of the frame in which an expression is evaluated. Frames that have been left are dropped on the way;
-# an environment that is no function's (local, with, eval) belongs to the innermost open frame around it.
+# The place on the stack of the frame in which an expression is evaluated. Frames that have been left are dropped on the
+# way; an environment that is no function's (local, with, eval) belongs to the innermost open frame around it.
 place_on_stack <- function(environment, depth) {
   k <- stack_size
   if (identical(stack_environment[[k]], environment)) return(k)
@@ -154,13 +155,13 @@ keep <- function(x, id, environment, depth) {
     size <- length(x)
     if (size > 0L && size <= MOST_ELEMENTS) {
       event_value[[n]] <<- x
-      event_bytes <<- event_bytes + if (size < 1000L) 8 * size else bytes_of_large(x)
+      event_bytes <<- event_bytes + bytes_of(x)
     }
   } else if (!is.character(x) && !is.function(x) && !is.null(x) && (node_leaves[id] || is.object(x))) {
     found <- leaves_of(x)
     if (length(found) && (node_leaves[id] || (length(found) == 1L && found[[1]]$path == ""))) {
       event_value[[n]] <<- structure(found, class = "nnparity_leaves")
-      for (part in found) event_bytes <<- event_bytes + if (length(part$x) < 1000L) 8 * length(part$x) else bytes_of_large(part$x)
+      for (part in found) event_bytes <<- event_bytes + bytes_of(part$x)
     }
   }
   if (id %in% watch_nodes) watch(id, counts[id], environment, frame)
@@ -168,7 +169,8 @@ keep <- function(x, id, environment, depth) {
 }
 
 # A large array costs memory once, however often it is recorded: R keeps one copy.
-bytes_of_large <- function(x) {
+bytes_of <- function(x) {
+  if (length(x) < 1000L) return(8 * length(x))
   for (other in recent_large) if (identical(x, other)) return(8)
   recent_large[[recent_place <<- recent_place %% 32L + 1L]] <<- x
   8 * length(x)
@@ -177,7 +179,8 @@ bytes_of_large <- function(x) {
 recent_large <- list()
 recent_place <- 0L
 
-# Evaluates an expression of ours in the candidate's environment: nothing of it is recorded, no error leaves it, no random number is used up.
+# Evaluates an expression of ours in the candidate's environment: nothing of it is recorded, no error leaves it, no
+# random number is used up.
 quietly <- function(expression, environment) {
   was <- c(recording, running)
   recording <<- running <<- FALSE
@@ -195,15 +198,14 @@ put_back <- function(change, value, environment) {
   quietly(as.call(list(arrow, change$object, value)), environment)
 }
 
-# -- injection and watching ---------------------------------------------------------------------------------------------------------------
+# -- injection and watching -------------------------------------------------------------------------------------------
 
 injected <- function(x, id, occurrence) {
   for (wanted in injections) if (wanted$node == id && (wanted$occurrence == 0L || wanted$occurrence == occurrence)) {
     changed <- tryCatch(put_numbers(x, wanted$path, wanted$numbers), error = function(e) e)
     if (inherits(changed, "error")) {
-      refused[length(refused) + 1L] <<- paste0(
-        "{\"t\":\"inject_refused\",\"node\":", id, ",\"occ\":", occurrence, ",\"path\":", json_string(wanted$path), ",\"message\":",
-        json_string(conditionMessage(changed)), "}")
+      refused[length(refused) + 1L] <<- json_lines(
+        t = "inject_refused", node = id, occ = occurrence, path = wanted$path, message = conditionMessage(changed))
     } else {
       x <- changed
     }
@@ -250,7 +252,8 @@ put_array <- function(x, numbers) {
   }
   if (!is.numeric(unclass(x)) && !is.logical(x)) stop("the value is no numeric array")
   if (length(numbers) != length(x)) stop("expected ", length(x), " numbers, got ", length(numbers))
-  if (typeof(x) %in% c("integer", "logical") && all(numbers == suppressWarnings(as.integer(numbers)), na.rm = TRUE)) storage.mode(numbers) <- typeof(x)
+  whole <- typeof(x) %in% c("integer", "logical") && all(numbers == suppressWarnings(as.integer(numbers)), na.rm = TRUE)
+  if (whole) storage.mode(numbers) <- typeof(x)
   attributes(numbers) <- kept
   numbers
 }

@@ -13,7 +13,7 @@ describe_failure <- function(condition, calls, frames_open, message, kind) {
   node <- NULL
   if (was[2] && k > 1L) {
     # The failing call itself, unless that is a call of one of the candidate's functions, which failed further inside.
-    opened <- vapply(stack_frame[seq_len(stack_size)], function(frame) if (frame > 0L) frames[[frame]]$call_node else NA_integer_, 1L)
+    opened <- vapply(frames[stack_frame[seq_len(stack_size)]], `[[`, 1L, "call_node")
     if (!is.null(own) && !(own %in% opened)) {
       node <- own
       k <- frame_of_statement(node_list[[own]]$stmt, k)
@@ -30,8 +30,8 @@ describe_failure <- function(condition, calls, frames_open, message, kind) {
   found <- list(kind = kind, message = message, node = node)
   if (statement > 0L) {
     root <- node_list[[statement]]
-    found <- c(found, list(stmt = statement, frame = stack_frame[k], file = root$file, cell = root$cell, line = root$line, end_line = root$end_line,
-                           code = root$code))
+    place <- root[c("file", "cell", "line", "end_line", "code")]
+    found <- c(found, list(stmt = statement, frame = stack_frame[k]), place)
     environment <- if (k > 1L) stack_environment[[k]] else globalenv()
     if (!is.null(node)) {
       found$call <- if (node_list[[node]]$kind == "after") root$code else node_list[[node]]$text
@@ -50,7 +50,7 @@ innermost_open <- function(frames_open) {
   k
 }
 
-# The open frame that is at work on a statement: an argument is evaluated in its caller's frame, however deep it is needed.
+# The open frame that is at work on a statement: an argument is evaluated in its caller's frame, however deep that is.
 frame_of_statement <- function(statement, k) {
   for (j in k:1) if (stack_statement[j] == statement) return(j)
   k
@@ -67,10 +67,13 @@ innermost_call <- function(calls, k, statement) {
 
 # "object 'x' not found" names the expression itself, in the statement at work or in one that waits for it.
 named_in <- function(message, k) {
-  name <- regmatches(message, regexpr("(?<=object ')[^']+(?=' not found)|(?<=argument \")[^\"]+(?=\" is missing)", message, perl = TRUE))
+  pattern <- "(?<=object ')[^']+(?=' not found)|(?<=argument \")[^\"]+(?=\" is missing)"
+  name <- regmatches(message, regexpr(pattern, message, perl = TRUE))
   if (!length(name)) return(NULL)
   for (statement in stack_statement[k:1]) if (statement > 0L) {
-    for (node in node_list[statement:node_count]) if (node$stmt == statement && node$kind == "name" && node$text == name) return(node$id)
+    for (node in node_list[statement:node_count]) {
+      if (node$stmt == statement && node$kind == "name" && node$text == name) return(node$id)
+    }
   }
   NULL
 }
@@ -90,7 +93,7 @@ operands_of <- function(node, environment, frame) {
   children <- children[order(vapply(children, `[[`, 1L, "arg"))]
   lapply(children, function(child) {
     value <- latest_value(child$id, frame)
-    if (is.null(value) && child$kind == "constant") value <- tryCatch(eval(str2lang(child$text), baseenv()), error = function(e) NULL)
+    if (is.null(value) && child$kind == "constant") value <- quietly(str2lang(child$text), baseenv())
     list(text = child$text, node = child$id, value = if (is_plain(value)) value)
   })
 }
@@ -111,13 +114,12 @@ place_of_row <- function(source, row) {
 }
 
 failure_json <- function(failure, store) {
-  operands <- vapply(failure$operands %or% list(), function(operand) paste0(
-    "{\"text\":", json_string(operand$text), ",\"node\":", operand$node, ",\"ref\":",
-    if (length(operand$value)) reference(store, operand$value) else "null", "}"), "")
+  operands <- vapply(failure$operands %or% list(), function(operand) {
+    ref <- if (length(operand$value)) reference(store, operand$value)
+    json_lines(text = operand$text, node = operand$node, ref = ref)
+  }, "")
   json_lines(
-    t = json_string("result"), status = json_string("error"), kind = json_string(failure$kind), message = json_string(failure$message),
-    node = json_whole(failure$node %or% NA), stmt = json_whole(failure$stmt %or% NA), frame = json_whole(failure$frame %or% NA),
-    file = json_string(failure$file %or% NA_character_), cell = json_whole(failure$cell %or% NA), line = json_whole(failure$line %or% NA),
-    end_line = json_whole(failure$end_line %or% NA), code = json_string(failure$code %or% NA_character_), call = json_string(failure$call %or% NA_character_),
-    operands = json_array(operands))
+    t = "result", status = "error", kind = failure$kind, message = failure$message, node = failure$node,
+    stmt = failure$stmt, frame = failure$frame, file = failure$file, cell = failure$cell, line = failure$line,
+    end_line = failure$end_line, code = failure$code, call = failure$call, operands = I(json_array(operands)))
 }

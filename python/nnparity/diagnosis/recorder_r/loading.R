@@ -1,4 +1,4 @@
-# Bringing a candidate into being: files before it, itself, what it sources, the adapter; each top-level statement in turn.
+# Bringing a candidate into being: files before it, itself, what it sources, the adapter; one statement after the other.
 
 sources <- list()             # every file that is recorded, by its path
 current <- list(source = NULL, row = NA_integer_)
@@ -20,14 +20,16 @@ load_file <- function(path, environment = globalenv(), recorded = TRUE, definiti
   if (recorded) {
     sources[[path]] <<- source
   }
-  scan_definitions(source$expressions)
+  scan_definitions(source$expressions, recorded)
   was <- current
   on.exit(current <<- was)
   # `sys.frame(1)$ofile` is how a script asks where it lies.
   assign("ofile", path, envir = sys.frame(1))
   expressions <- source$expressions
   prepared <- vector("list", length(expressions))
-  if (recorded && remembered$keep) for (k in seq_along(expressions)) prepared[[k]] <- list(prepare(expressions[[k]], source, source$rows[k]))
+  if (recorded && remembered$keep) {
+    for (k in seq_along(expressions)) prepared[[k]] <- list(prepare(expressions[[k]], source, source$rows[k]))
+  }
   for (k in seq_along(expressions)) {
     current <<- list(source = source, row = source$rows[k])
     expression <- expressions[[k]]
@@ -35,7 +37,8 @@ load_file <- function(path, environment = globalenv(), recorded = TRUE, definiti
       note_skipped(source, source$rows[k], "it acts rather than defines")
       next
     }
-    if (recorded) expression <- if (is.null(prepared[[k]])) prepare(expression, source, source$rows[k]) else prepared[[k]][[1]]
+    if (!is.null(prepared[[k]])) expression <- prepared[[k]][[1]] else
+      if (recorded) expression <- prepare(expression, source, source$rows[k])
     if (definitions) {
       trouble <- tryCatch({ eval_compiled(expression, environment); NULL }, error = identity)
       if (!is.null(trouble)) note_skipped(source, source$rows[k], conditionMessage(trouble))
@@ -46,7 +49,7 @@ load_file <- function(path, environment = globalenv(), recorded = TRUE, definiti
   invisible()
 }
 
-# The candidate's own training is compiled as usual; for a recorded step, which runs once, compiling takes longer than it saves.
+# The candidate's own training is compiled as usual; for a recorded step, which runs once, that costs more than it saves.
 eval_compiled <- function(expression, environment) {
   was <- compiler::enableJIT(3L)
   on.exit(compiler::enableJIT(was))
@@ -54,9 +57,9 @@ eval_compiled <- function(expression, environment) {
 }
 
 prepare <- function(expression, source, row) {
-  scope <- list(fun = NULL, formals = character(), definition = 0L)
-  if (!remembered$keep) return(rewrite_definitions(expression, row, source, scope))
-  changed <- rewrite_statement(expression, row, source, scope)
+  scope <- list(source = source, fun = NULL, formals = character())
+  if (!remembered$keep) return(rewrite_definitions(expression, row, scope))
+  changed <- rewrite_statement(expression, row, scope)
   remember_statement(changed, source, row)
   changed
 }
@@ -64,8 +67,8 @@ prepare <- function(expression, source, row) {
 note_skipped <- function(source, row, reason) {
   line <- if (is.na(row)) 1L else source$line1[row]
   skipped[length(skipped) + 1L] <<- json_lines(
-    t = json_string("skipped"), file = json_string(source$path), cell = json_whole(source$cell[line]), line = json_whole(source$line[line]),
-    code = json_string(source$lines[line]), message = json_string(reason))
+    t = "skipped", file = source$path, cell = source$cell[line], line = source$line[line], code = source$lines[line],
+    message = reason)
 }
 
 open_source <- function(path) {
@@ -111,7 +114,7 @@ read_notebook <- function(path, lines) {
 
 notebook_readers <- list(rmd = read_markdown, qmd = read_markdown, ipynb = read_notebook)
 
-# -- what the candidate finds in place of base R's own --------------------------------------------------------------------------------------
+# -- what the candidate finds in place of base R's own ----------------------------------------------------------------
 
 # quit inside a step or while loading is a result, not the end of the recorder.
 leave <- function(save = "default", status = 0, runLast = TRUE) {
@@ -167,20 +170,25 @@ stand_guard <- function() {
     replace_in_base(name, nothing, utils)
     replace_in_base(name, nothing, as.environment("package:utils"))
   }
-  options(device = function(...) grDevices::pdf(NULL), menu.graphics = FALSE, expressions = 25000L, error = NULL, browserNLdisabled = TRUE)
+  options(device = function(...) grDevices::pdf(NULL), menu.graphics = FALSE, expressions = 25000L, error = NULL,
+          browserNLdisabled = TRUE)
 }
 
-# -- the candidate's own statements, by line ----------------------------------------------------------------------------------------------
+# -- the candidate's own statements, by line --------------------------------------------------------------------------
 
 candidate_lines <- function(first, last = first, env = parent.frame()) {
   all <- Filter(function(statement) statement$file == candidate_path, remembered$list)
   chosen <- Filter(function(statement) statement$line1 >= first && statement$line2 <= last, all)
-  widest <- Filter(function(statement) !any(vapply(chosen, function(other) {
-    other$start <= statement$start && other$end >= statement$end && (other$start < statement$start || other$end > statement$end)
-  }, NA)), chosen)
+  inside <- function(one, other) {
+    other$start <= one$start && other$end >= one$end && (other$start < one$start || other$end > one$end)
+  }
+  widest <- Filter(function(one) !any(vapply(chosen, function(other) inside(one, other), NA)), chosen)
   widest <- widest[!duplicated(vapply(widest, `[[`, 0, "start"))]
   widest <- widest[order(vapply(widest, `[[`, 0, "start"))]
-  if (!length(widest)) stop("candidate_lines(", first, ", ", last, "): no whole statement of ", basename(candidate_path), " stands on these lines", call. = FALSE)
+  if (!length(widest)) {
+    stop("candidate_lines(", first, ", ", last, "): no whole statement of ", basename(candidate_path),
+         " stands on these lines", call. = FALSE)
+  }
   value <- NULL
   for (statement in widest) value <- eval(statement$expression, env)
   invisible(value)

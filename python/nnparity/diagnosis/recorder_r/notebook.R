@@ -50,7 +50,8 @@ unescape_json <- function(token) {
   text <- substr(token, 2L, nchar(token) - 1L)
   if (!grepl("\\", text, fixed = TRUE)) return(text)
   pieces <- regmatches(text, gregexpr("\\\\u[0-9a-fA-F]{4}|\\\\.|[^\\\\]+", text, perl = TRUE))[[1]]
-  plain <- c("\\n" = "\n", "\\t" = "\t", "\\r" = "\r", "\\\"" = "\"", "\\\\" = "\\", "\\/" = "/", "\\b" = "\b", "\\f" = "\f")
+  plain <- c("\\n" = "\n", "\\t" = "\t", "\\r" = "\r", "\\\"" = "\"", "\\\\" = "\\", "\\/" = "/", "\\b" = "\b",
+             "\\f" = "\f")
   known <- pieces %in% names(plain)
   coded <- grepl("^\\\\u", pieces)
   pieces[known] <- plain[pieces[known]]

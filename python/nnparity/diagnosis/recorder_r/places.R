@@ -1,10 +1,9 @@
 # Where every sub-expression stands in the untouched file: R's parse data walked beside the expression itself.
 
 # A source file: its lines, and for each line the cell and the line inside the cell (notebooks) or the file.
-new_source <- function(path, lines, cell = rep(NA_integer_, length(lines)), line = seq_along(lines), name = basename(path)) {
+new_source <- function(path, lines, cell = rep(NA_integer_, length(lines)), line = seq_along(lines)) {
   source <- new.env(parent = emptyenv())
   source$path <- path
-  source$name <- name
   source$lines <- lines
   source$cell <- cell
   source$line <- line
@@ -14,7 +13,8 @@ new_source <- function(path, lines, cell = rep(NA_integer_, length(lines)), line
 # Parses the whole file; expressions and the row of the parse data that each one came from.
 parse_source <- function(source) {
   keep <- srcfilecopy(source$path, source$lines, isFile = FALSE)
-  source$expressions <- tryCatch(parse(text = source$lines, srcfile = keep, keep.source = TRUE), error = function(e) stop(parse_failure(e, source)))
+  source$expressions <- tryCatch(
+    parse(text = source$lines, srcfile = keep, keep.source = TRUE), error = function(e) stop(parse_failure(e, source)))
   data <- utils::getParseData(source$expressions, includeText = FALSE)
   if (is.null(data) || !nrow(data)) {
     source$row_count <- 0L
@@ -124,8 +124,9 @@ parse_failure <- function(condition, source) {
   message <- sub("^.*?:([0-9]+:[0-9]+: )", "\\1", strsplit(message, "\n")[[1]][1])
   line <- min(max(1L, as.integer(sub(":.*", "", message))), length(source$lines))
   if (is.na(line)) line <- 1L
+  place <- list(file = source$path, cell = source$cell[line], line = source$line[line], end_line = source$line[line],
+                code = source$lines[line])
   structure(
-    list(message = sub("^[0-9]+:[0-9]+: ", "", message), call = NULL,
-         place = list(file = source$path, cell = source$cell[line], line = source$line[line], end_line = source$line[line], code = source$lines[line])),
+    list(message = sub("^[0-9]+:[0-9]+: ", "", message), call = NULL, place = place),
     class = c("nnparity_parse_error", "error", "condition"))
 }

@@ -1,4 +1,4 @@
-# Requests in, responses out: text lines and raw doubles in the exchange folder; each step runs in a fork of the loaded state.
+# Requests in, responses out, as lines and raw doubles in the exchange folder; a step runs in a fork.
 
 read_request <- function(path) {
   lines <- readLines(path, warn = FALSE, encoding = "UTF-8")
@@ -46,13 +46,13 @@ respond <- function(k, lines, numbers = list()) {
   file.rename(paste0(stem, ".tmp"), paste0(stem, ".done"))
 }
 
-# -- load -----------------------------------------------------------------------------------------------------------------------------------
+# -- load -------------------------------------------------------------------------------------------------------------
 
 answer_load <- function(request, k) {
   only_definitions <<- identical(request$one("functions_only", "0"), "1")
   candidate_path <<- request$one("candidate")
   adapter <- request$one("adapter")
-  remembered$keep <- !is.null(adapter) && file.exists(adapter) && any(grepl("candidate_lines", read_text(adapter), fixed = TRUE))
+  remembered$keep <- !is.null(adapter) && any(grepl("candidate_lines", read_text(adapter), fixed = TRUE))
   limit <- as.numeric(request$one("timeout", "0"))
   failure <- guarded({
     loading_recorded <<- FALSE
@@ -70,12 +70,10 @@ answer_load <- function(request, k) {
     failure <- list(kind = "no_step", message = "no function step(W, b, X, Y, eta) was defined")
   }
   status <- if (is.null(failure)) "ok" else failure$kind
-  place <- failure[c("file", "cell", "line", "end_line", "code")]
   loaded <- json_lines(
-    t = json_string("loaded"), status = json_string(status), message = json_string(failure$message %or% NA_character_),
-    file = json_string(place$file %or% NA_character_), cell = json_whole(place$cell %or% NA), line = json_whole(place$line %or% NA),
-    end_line = json_whole(place$end_line %or% NA), code = json_string(place$code %or% NA_character_),
-    functions = functions_json(), files = json_array(json_string(names(sources))))
+    t = "loaded", status = status, message = failure$message, file = failure$file, cell = failure$cell,
+    line = failure$line, end_line = failure$end_line, code = failure$code, functions = I(functions_json()),
+    files = I(json_array(json_string(names(sources)))))
   lines <- c(nodes_json(nodes_sent + 1L), skipped, loaded)
   nodes_sent <<- node_count
   respond(k, lines)
@@ -84,20 +82,21 @@ answer_load <- function(request, k) {
 # The candidate's functions with their arguments, and where they are defined.
 functions_json <- function() {
   named <- Filter(function(f) nzchar(f$name), function_list)
-  json_array(vapply(named, function(f) paste0(
-    "{\"name\":", json_string(f$name), ",\"args\":", json_array(if (length(f$arguments)) json_string(f$arguments)), ",\"file\":", json_string(f$file),
-    ",\"line\":", f$line, "}"), ""))
+  json_array(vapply(named, function(f) {
+    arguments <- json_array(if (length(f$arguments)) json_string(f$arguments))
+    json_lines(name = f$name, args = I(arguments), file = f$file, line = f$line)
+  }, ""))
 }
 
 nodes_json <- function(first) {
   if (first > node_count) return(character())
   nodes <- node_list[first:node_count]
-  whole <- function(name) json_whole(vapply(nodes, function(node) as.integer(node[[name]]), 1L))
-  text <- function(name) json_string(vapply(nodes, `[[`, "", name))
-  json_lines(
-    t = json_string("node"), id = whole("id"), parent = whole("parent"), stmt = whole("stmt"), file = text("file"), cell = whole("cell"),
-    line = whole("line"), end_line = whole("end_line"), col = whole("col"), end_col = whole("end_col"), kind = text("kind"), op = text("op"),
-    arg = whole("arg"), text = text("text"), target = text("target"), fun = text("fun"), code = text("code"), keyword = text("keyword"))
+  whole <- c("id", "parent", "stmt", "cell", "line", "end_line", "col", "end_col", "arg")
+  text <- c("file", "kind", "op", "text", "target", "fun", "code", "keyword")
+  columns <- c(
+    lapply(whole, function(name) vapply(nodes, function(node) as.integer(node[[name]]), 1L)),
+    lapply(text, function(name) vapply(nodes, `[[`, "", name)))
+  do.call(json_lines, c(list(t = "node"), structure(columns, names = c(whole, text))))
 }
 
 # Evaluates and returns NULL, or a description of what went wrong: an error, quit(), or the time limit.
@@ -114,13 +113,15 @@ guarded <- function(expression, limit = 0) {
           message <- conditionMessage(condition)
           kind <- if (inherits(condition, "nnparity_parse_error")) "parse_error" else
             if (grepl("reached elapsed time limit", message, fixed = TRUE)) "timeout" else "error"
-          failure <<- tryCatch(describe_failure(condition, sys.calls(), sys.frames(), message, kind), error = function(e) NULL)
+          failure <<- tryCatch(
+            describe_failure(condition, sys.calls(), sys.frames(), message, kind), error = function(e) NULL)
         }),
         error = function(condition) {
           # A stack that has run over leaves no room for the calling handler.
           if (is.null(failure) || following && is.null(failure$line)) {
             running <<- following
-            failure <<- describe_failure(condition, list(), stack_environment[seq_len(stack_size)], conditionMessage(condition), "error")
+            open <- stack_environment[seq_len(stack_size)]
+            failure <<- describe_failure(condition, list(), open, conditionMessage(condition), "error")
           }
         })
       FALSE
@@ -134,7 +135,7 @@ guarded <- function(expression, limit = 0) {
   if (left) departure else failure
 }
 
-# -- run ------------------------------------------------------------------------------------------------------------------------------------
+# -- run --------------------------------------------------------------------------------------------------------------
 
 answer_run <- function(request, k) {
   if (.Platform$OS.type != "unix") return(run_step(request, k))
@@ -142,8 +143,8 @@ answer_run <- function(request, k) {
   suppressWarnings(parallel::mccollect(job))
   if (file.exists(file.path(exchange, paste0("response_", k, ".done")))) return(invisible())
   orderly <- file.exists(file.path(exchange, paste0("left_", k)))
-  respond(k, json_lines(t = json_string("result"), status = json_string("error"), kind = json_string(if (orderly) "quit" else "crash"),
-                        message = json_string(if (orderly) "R was left inside step" else "R itself crashed inside step")))
+  respond(k, json_lines(t = "result", status = "error", kind = if (orderly) "quit" else "crash",
+                        message = if (orderly) "R was left inside step" else "R itself crashed inside step"))
 }
 
 run_in_fork <- function(request, k) {
@@ -167,7 +168,8 @@ run_step <- function(request, k) {
     set.seed(seed)
     if (is.null(failure)) failure <- guarded(eval(call, environment), limit)
   }
-  reset_recording(record, as.integer(request$one("max_events", "200000")), as.numeric(request$one("max_bytes", "268435456")))
+  most <- as.numeric(c(request$one("max_events", "200000"), request$one("max_bytes", "268435456")))
+  reset_recording(record, most[1], most[2])
   set.seed(seed)
   result <- NULL
   store <- new_store()
@@ -213,7 +215,8 @@ read_injections <- function(request, k) {
   injection_nodes <<- vapply(injections, `[[`, 1L, "node")
   watches <<- Filter(Negate(is.null), lapply(request$all("watch"), function(entry) {
     expression <- tryCatch(str2lang(entry[3]), error = function(e) NULL)
-    if (!is.null(expression)) list(node = as.integer(entry[1]), occurrence = as.integer(entry[2]), text = entry[3], expression = expression)
+    if (is.null(expression)) return(NULL)
+    list(node = as.integer(entry[1]), occurrence = as.integer(entry[2]), text = entry[3], expression = expression)
   }))
   watch_nodes <<- vapply(watches, `[[`, 1L, "node")
 }
@@ -222,9 +225,9 @@ frames_json <- function() {
   if (!length(frames)) return(character())
   definition <- lapply(frames, function(frame) function_list[[frame$definition]])
   json_lines(
-    t = json_string("frame"), id = json_whole(seq_along(frames)), parent = json_whole(vapply(frames, `[[`, 0L, "parent")),
-    fun = json_string(vapply(definition, function(f) f$fun %or% NA_character_, "")), file = json_string(vapply(definition, `[[`, "", "file")),
-    line = json_whole(vapply(definition, `[[`, 1L, "line")), call_node = json_whole(vapply(frames, `[[`, 1L, "call_node")))
+    t = "frame", id = seq_along(frames), parent = vapply(frames, `[[`, 0L, "parent"),
+    fun = vapply(definition, function(f) f$fun %or% NA_character_, ""), file = vapply(definition, `[[`, "", "file"),
+    line = vapply(definition, `[[`, 1L, "line"), call_node = vapply(frames, `[[`, 1L, "call_node"))
 }
 
 events_json <- function(store) {
@@ -249,18 +252,24 @@ events_json <- function(store) {
   order <- order(rows)
   rows <- rows[order]
   alternative <- rep("", length(rows))
-  for (k in names(event_alternative)) alternative[rows == as.integer(k)] <- paste0(",\"alt\":", json_string(event_alternative[[k]]))
-  paste0("{\"t\":\"event\",\"seq\":", seq_along(rows), ",\"node\":", node[rows], ",\"frame\":", event_frame[rows], ",\"occ\":", occurrence[rows],
-         ",\"path\":", json_string(paths[order]), ",\"ref\":", refs[order], alternative, "}")
+  for (k in names(event_alternative)) alternative[rows == as.integer(k)] <- event_alternative[[k]]
+  columns <- list(t = "event", seq = seq_along(rows), node = node[rows], frame = event_frame[rows],
+                  occ = occurrence[rows], path = paths[order], ref = refs[order])
+  if (any(watched)) columns$alt <- ifelse(nzchar(alternative), alternative, NA)
+  do.call(json_lines, columns)
 }
 
 # What step returned, or why that is not list(W =, b =).
 result_json <- function(result, store) {
-  bad <- function(...) json_lines(t = json_string("result"), status = json_string("bad_result"), message = json_string(paste0("step must return list(W =, b =), ", ...)))
+  bad <- function(...) {
+    json_lines(t = "result", status = "bad_result", message = paste0("step must return list(W =, b =), ", ...))
+  }
   result <- if (is.list(result)) unclass(result) else return(bad("not ", describe(result)))
   if (is.null(names(result)) && length(result) == 2L) names(result) <- c("W", "b")
   if (!all(c("W", "b") %in% names(result))) {
-    return(bad("not a list ", if (is.null(names(result))) paste("of", length(result), "without names") else paste("with", paste(names(result), collapse = ", "))))
+    names <- names(result)
+    return(bad("not a list ", if (is.null(names)) paste("of", length(result), "without names") else
+      paste("with", paste(names, collapse = ", "))))
   }
   refs <- list()
   for (name in c("W", "b")) {
@@ -268,16 +277,19 @@ result_json <- function(result, store) {
     if (!is.list(parts)) parts <- list(parts)
     refs[[name]] <- vapply(unclass(parts), function(part) {
       leaves <- leaves_of(part)
-      if (length(leaves) == 1L) reference(store, leaves[[1]]$x, leaves[[1]]$class, leaves[[1]]$container) else NA_integer_
+      if (length(leaves) != 1L) return(NA_integer_)
+      reference(store, leaves[[1]]$x, leaves[[1]]$class, leaves[[1]]$container)
     }, 1L)
     wrong <- which(is.na(refs[[name]]))
     if (length(wrong)) return(bad("but ", name, "[[", wrong[1], "]] is ", describe(parts[[wrong[1]]])))
   }
-  json_lines(t = json_string("result"), status = json_string("ok"), W = json_array(refs$W), b = json_array(refs$b))
+  json_lines(t = "result", status = "ok", W = I(json_array(refs$W)), b = I(json_array(refs$b)))
 }
 
 describe <- function(x) {
-  if (is.null(x)) "NULL" else if (is.function(x)) "a function" else
-    paste0("a ", if (is.object(x)) oldClass(x)[1] else typeof(x), if (is.null(attr(x, "dim"))) paste(" of length", length(unclass(x))) else
-      paste(" of dim", paste(attr(x, "dim"), collapse = " x ")))
+  if (is.null(x)) return("NULL")
+  if (is.function(x)) return("a function")
+  dim <- attr(x, "dim", exact = TRUE)
+  size <- if (is.null(dim)) paste(" of length", length(unclass(x))) else paste(" of dim", paste(dim, collapse = " x "))
+  paste0("a ", if (is.object(x)) oldClass(x)[1] else typeof(x), size)
 }

@@ -24,10 +24,12 @@ json_string <- function(x) {
   x
 }
 
-# One object per line from columns of already encoded JSON texts: json_lines(id = "1", text = json_string("x")).
+# One object per line from columns: texts, whole numbers, and I() for what is JSON already; NULL and NA become null.
 json_lines <- function(...) {
-  columns <- list(...)
-  columns <- columns[lengths(columns) > 0]
+  columns <- lapply(list(...), function(column) {
+    if (inherits(column, "AsIs")) unclass(column) else if (is.character(column)) json_string(column) else
+      if (is.null(column)) "null" else json_whole(column)
+  })
   fields <- Map(function(name, values) paste0("\"", name, "\":", values), names(columns), columns)
   paste0("{", do.call(paste, c(unname(fields), sep = ",")), "}")
 }

@@ -1,4 +1,4 @@
-# What a recorded R value is as numbers: its leaves, its dimensions, its dress; nothing here dispatches on the candidate's classes.
+# What a recorded value is as numbers: its leaves, dimensions and dress; nothing here asks the candidate's own methods.
 
 MOST_ELEMENTS <- 1e6
 MOST_LEAVES <- 200L
@@ -67,7 +67,8 @@ data_frame_leaf <- function(x) {
   attributes(x) <- NULL
   if (!length(x) || sum(lengths(x)) > MOST_ELEMENTS) return(NULL)
   columns <- lapply(x, function(column) {
-    if (typeof(column) %in% c("double", "integer", "logical")) as.double(unclass(column)) else if (is.character(column)) rep(NA_real_, length(column))
+    if (typeof(column) %in% c("double", "integer", "logical")) return(as.double(unclass(column)))
+    if (is.character(column)) rep(NA_real_, length(column))
   })
   sizes <- lengths(columns)
   if (any(sizes != sizes[1]) || !sizes[1] || all(vapply(x, is.character, NA))) return(NULL)
@@ -96,7 +97,7 @@ dim_of_leaf <- function(x) {
   if (is.null(dim)) length(x) else dim
 }
 
-# -- the store: each distinct array once -----------------------------------------------------------------------------------------------
+# -- the store: each distinct array once ------------------------------------------------------------------------------
 
 new_store <- function() {
   store <- new.env(parent = emptyenv())
@@ -112,12 +113,14 @@ new_store <- function() {
 NUMBER_TYPES <- c(double = "float64", integer = "int32", logical = "bool", complex = "complex128")
 CLASSES <- c(double = "numeric", integer = "integer", logical = "logical", complex = "complex")
 
-# The numbers of many leaves in the store (a list of plain arrays; class and container NA where they speak for themselves).
-# Equal bytes with equal dimensions and dress share one number. Scalars, by far the most in a network of loops, go all at once.
+# The numbers of many leaves in the store: a list of plain arrays; class and container NA where they speak for
+# themselves. Equal bytes with equal dimensions and dress share one number. Scalars, by far the most in a network of
+# loops, go all at once.
 references <- function(store, leaves, classes, containers) {
   refs <- integer(length(leaves))
   types <- vapply(leaves, typeof, "")
-  bare <- lengths(leaves) == 1L & is.na(classes) & is.na(containers) & types != "complex" & vapply(leaves, function(x) is.null(attributes(x)), NA)
+  bare <- lengths(leaves) == 1L & is.na(classes) & is.na(containers) & types != "complex"
+  bare <- bare & vapply(leaves, function(x) is.null(attributes(x)), NA)
   for (type in unique(types[bare])) {
     which_ones <- which(bare & types == type)
     numbers <- as.double(unlist(leaves[which_ones]))
@@ -126,11 +129,13 @@ references <- function(store, leaves, classes, containers) {
     refs[which_ones[!negative_zero]] <- scalar_references(store, numbers[!negative_zero], type, type)
     refs[which_ones[negative_zero]] <- scalar_references(store, numbers[negative_zero], type, "negative zero")
   }
-  for (k in which(!bare)) refs[k] <- array_reference(store, leaves[[k]], if (!is.na(classes[k])) classes[k], if (!is.na(containers[k])) containers[k])
+  for (k in which(!bare)) refs[k] <- array_reference(store, leaves[[k]], classes[k], containers[k])
   refs
 }
 
-reference <- function(store, x, class = NULL, container = NULL) references(store, list(x), class %or% NA_character_, container %or% NA_character_)
+reference <- function(store, x, class = NULL, container = NULL) {
+  references(store, list(x), class %or% NA_character_, container %or% NA_character_)
+}
 
 scalar_references <- function(store, numbers, type, key) {
   if (!length(numbers)) return(integer())
@@ -154,10 +159,12 @@ array_reference <- function(store, x, class, container) {
   size <- length(numbers)
   dim <- paste(dim_of_leaf(x), collapse = ",")
   type <- typeof(x)
-  class <- class %or% CLASSES[[type]]
-  container <- container %or% container_of_leaf(x)
+  if (is.na(class)) class <- CLASSES[[type]]
+  if (is.na(container)) container <- container_of_leaf(x)
   key <- paste(numbers[1L], numbers[(size + 1L) %/% 2L], numbers[size], size, dim, class, container)
-  for (candidate in store$keys[[key]]) if (identical(store$values[[candidate]], numbers, num.eq = FALSE)) return(candidate)
+  for (candidate in store$keys[[key]]) {
+    if (identical(store$values[[candidate]], numbers, num.eq = FALSE)) return(candidate)
+  }
   append_values(store, list(numbers), dim, size, class, NUMBER_TYPES[[type]], container)
   ref <- store$count
   store$keys[[key]] <- c(store$keys[[key]], ref)
@@ -168,9 +175,10 @@ append_values <- function(store, values, dim, size, class, type, container) {
   count <- length(values)
   refs <- store$count + seq_len(count)
   store$values[refs] <- values
-  store$lines[refs] <- sprintf(
-    "{\"t\":\"value\",\"ref\":%d,\"dim\":[%s],\"n\":%d,\"offset\":%.0f,\"class\":\"%s\",\"dtype\":\"%s\",\"container\":\"%s\"}",
-    refs, dim, size, store$offset + (seq_len(count) - 1) * size, class, type, container)
+  offsets <- sprintf("%.0f", store$offset + (seq_len(count) - 1) * size)
+  store$lines[refs] <- json_lines(
+    t = "value", ref = refs, dim = I(paste0("[", dim, "]")), n = size, offset = I(offsets), class = class, dtype = type,
+    container = container)
   store$count <- store$count + count
   store$offset <- store$offset + count * size
 }
