@@ -56,7 +56,7 @@ def test_rewrites_and_equivalent_faults_pass(tmp_path, sweep):
 
 
 def test_honest_roundings_stay_within_a_bound_that_is_not_vacuous(tmp_path, prove):
-    honest = power.sweep_honest(evaluate.random_cases(2600 if prove else 45), tmp_path)
+    honest = power.sweep_honest(evaluate.random_cases(2020 if prove else 45), tmp_path)
     assert honest.networks >= (2000 if prove else 30)
     assert len(honest.ways) >= 6
     assert not honest.rejected, "\n".join(honest.rejected)
