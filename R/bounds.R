@@ -11,77 +11,71 @@ bound_safety <- 1 + 2^-10
 # Where an intermediate result underflows it is off by at most 2^-1075, which no step multiplies by more than 2^75.
 bound_underflow <- 2^-1000
 
-# Activations: the ball of f(z) and of f'(z) out of the ball of z.
+# Activations: the balls of f(z) and of f'(z) out of the ball of z.
 
-# f = z, f' = 1.
-linear_balls <- function(z, network) list(z, ball_exact(select(z$value == z$value, 1, 1)))
+# 2 sqrt(2/pi) and the cubic's coefficient in gelu's tanh form.
+gelu_ball_scale <- 2 * sqrt(2 / pi)
+gelu_ball_cubic <- 0.044715
 
-# f = sigma(z), f' = sigma'(z).
-sigmoid_balls <- function(z, network) list(ball_logistic(z), ball_logistic_slope(z))
-
-# f = tanh z, f' = 1 - tanh(z)^2.
-tanh_balls <- function(z, network) list(ball_tanh(z), ball_tanh_slope(z))
-
-# f = z where z > 0, else slope z; it is steepest on one of the sides that the ball touches.
-leaky_balls <- function(z, slope) {
+# z where z > 0, else slope z; it is steepest on one of the sides that the ball touches.
+leaky_ball <- function(z, slope) {
   steep <- select(z$value > z$radius, 1, select(z$value < -z$radius, abs(slope), max(1, abs(slope))))
-  value <- ball_of(select(z$value > 0, z$value, slope * z$value), steep * z$radius)
-  list(ball_round(value, 1), ball_step(z, slope, 1))
+  ball_round(ball_of(select(z$value > 0, z$value, slope * z$value), steep * z$radius), 1)
 }
 
-# f = max(z, 0), f' = 1 where z > 0, else 0.
-relu_balls <- function(z, network) leaky_balls(z, 0)
-
-# f = z where z > 0, else slope z.
-leaky_relu_balls <- function(z, network) leaky_balls(z, network$slope)
-
-# f = z where z > 0, else alpha (e^z - 1); f' = 1, else alpha e^z; 16 roundings of alpha admit e^z - 1 and a + alpha.
-elu_balls <- function(z, network) {
-  alpha <- network$elu_alpha
-  negative <- pmin(z$value, 0)
+# z where z > 0, else alpha (e^z - 1); 16 roundings of alpha admit e^z - 1 and expm1(z) alike.
+elu_ball <- function(z, alpha) {
   top <- abs(alpha) * exp(pmin(z$value + z$radius, 0))
   steep <- select(z$value + z$radius > 0, max(1, abs(alpha)), top)
-  value <- ball_of(select(z$value > 0, z$value, alpha * expm1(negative)), steep * z$radius)
-  jump <- ball_step(z, 0, abs(1 - alpha))$radius
+  value <- select(z$value > 0, z$value, alpha * expm1(pmin(z$value, 0)))
+  ball_round(ball_of(value, steep * z$radius), 2 * libm_roundings, select(z$value > z$radius, 0, abs(alpha)))
+}
+
+# 1 where z > 0, else alpha e^z, which jumps where alpha is not 1; 16 roundings of alpha admit a + alpha.
+elu_slope_ball <- function(z, alpha) {
+  top <- abs(alpha) * exp(pmin(z$value + z$radius, 0))
+  value <- select(z$value > 0, 1, alpha * exp(pmin(z$value, 0)))
   bent <- select(z$value > z$radius, 0, top * z$radius)
-  slope <- ball_of(select(z$value > 0, 1, alpha * exp(negative)), jump + bent)
-  below <- select(z$value > z$radius, 0, abs(alpha))
-  list(ball_round(value, 2 * libm_roundings, below), ball_round(slope, 2 * libm_roundings, below))
+  radius <- ball_step(z, 0, abs(1 - alpha))$radius + bent
+  ball_round(ball_of(value, radius), 2 * libm_roundings, select(z$value > z$radius, 0, abs(alpha)))
 }
 
-# f = ln(1 + e^z), f' = sigma(z).
-softplus_balls <- function(z, network) list(ball_softplus(z), ball_logistic(z))
-
-# f = z sigma(u), f' = sigma(u) + z sigma'(u) u' with u = 2 sqrt(2/pi) (z + 0.044715 z^3), u' = 2 sqrt(2/pi) (1 + 3 *
-# 0.044715 z^2).
-gelu_balls <- function(z, network) {
-  scale <- 2 * sqrt(2 / pi)
-  cubic <- 0.044715
-  square <- ball_square(z)
-  u <- ball_round(ball_scale(ball_add(z, ball_scale(ball_multiply(square, z), cubic)), scale), 4)
-  rate <- ball_scale(ball_add(ball_exact(1), ball_scale(square, 3 * cubic)), scale)
-  value <- ball_multiply(z, ball_logistic(u))
-  slope <- ball_add(ball_logistic(u), ball_multiply(ball_multiply(z, rate), ball_logistic_slope(u)))
-  list(value, ball_round(slope, 8))
+# u = 2 sqrt(2/pi) (z + 0.044715 z^3), for gelu is z sigma(u).
+gelu_argument_ball <- function(z) {
+  cube <- ball_multiply(ball_square(z), z)
+  ball_round(ball_scale(ball_add(z, ball_scale(cube, gelu_ball_cubic)), gelu_ball_scale), 4)
 }
 
-# f = z sigma(z), f' = sigma(z) + z sigma'(z).
-silu_balls <- function(z, network) {
-  value <- ball_multiply(z, ball_logistic(z))
-  slope <- ball_add(ball_logistic(z), ball_multiply(z, ball_logistic_slope(z)))
-  list(value, ball_round(slope, 8))
+# sigma(u) + z sigma'(u) u' with u' = 2 sqrt(2/pi) (1 + 3 * 0.044715 z^2).
+gelu_slope_ball <- function(z) {
+  u <- gelu_argument_ball(z)
+  rate <- ball_scale(ball_add(ball_exact(1), ball_scale(ball_square(z), 3 * gelu_ball_cubic)), gelu_ball_scale)
+  ball_round(ball_add(ball_logistic(u), ball_multiply(ball_multiply(z, rate), ball_logistic_slope(u))), 8)
 }
 
+# sigma(z) + z sigma'(z).
+silu_slope_ball <- function(z) ball_round(ball_add(ball_logistic(z), ball_multiply(z, ball_logistic_slope(z))), 8)
+
+# Word -> the ball of f(z), the ball of f'(z).
 ACTIVATION_BALLS <- list(
-  linear = linear_balls,
-  sigmoid = sigmoid_balls,
-  tanh = tanh_balls,
-  relu = relu_balls,
-  leaky_relu = leaky_relu_balls,
-  elu = elu_balls,
-  softplus = softplus_balls,
-  gelu = gelu_balls,
-  silu = silu_balls
+  linear = list(function(z, network) z, function(z, network) ball_exact(select(z$value == z$value, 1, 1))),
+  sigmoid = list(function(z, network) ball_logistic(z), function(z, network) ball_logistic_slope(z)),
+  tanh = list(function(z, network) ball_tanh(z), function(z, network) ball_tanh_slope(z)),
+  relu = list(function(z, network) leaky_ball(z, 0), function(z, network) ball_step(z, 0, 1)),
+  leaky_relu = list(
+    function(z, network) leaky_ball(z, network$slope),
+    function(z, network) ball_step(z, network$slope, 1)
+  ),
+  elu = list(
+    function(z, network) elu_ball(z, network$elu_alpha),
+    function(z, network) elu_slope_ball(z, network$elu_alpha)
+  ),
+  softplus = list(function(z, network) ball_softplus(z), function(z, network) ball_logistic(z)),
+  gelu = list(
+    function(z, network) ball_multiply(z, ball_logistic(gelu_argument_ball(z))),
+    function(z, network) gelu_slope_ball(z)
+  ),
+  silu = list(function(z, network) ball_multiply(z, ball_logistic(z)), function(z, network) silu_slope_ball(z))
 )
 
 # The ball of a function that has none in the tables: its values at both ends, and 64 roundings of |f| + 1. A word added
@@ -92,21 +86,21 @@ probed_ball <- function(f, x) {
   ball_round(ball_of(value, radius), 64, abs(value) + 1)
 }
 
-# The balls of f(z) and f'(z) of one elementwise activation.
-elementwise_balls <- function(part, z, network) {
-  if (part %in% names(ACTIVATION_BALLS)) return(ACTIVATION_BALLS[[part]](z, network))
-  fast <- get_arithmetic("fast")
-  f <- ACTIVATIONS[[part]]
-  if (is.null(f$derivative)) return(rep(list(ball_of(z$value, NaN * z$radius)), 2L))
-  list(
-    probed_ball(function(x) f$value(x, network, fast), z),
-    probed_ball(function(x) f$derivative(x, f$value(x, network, fast), network, fast), z)
-  )
-}
-
 # The ball of one activation's value.
 activation_ball <- function(part, z, network) {
-  if (part == "softmax") ball_softmax(z) else elementwise_balls(part, z, network)[[1L]]
+  if (part == "softmax") return(ball_softmax(z))
+  if (part %in% names(ACTIVATION_BALLS)) return(ACTIVATION_BALLS[[part]][[1L]](z, network))
+  probed_ball(function(x) ACTIVATIONS[[part]]$value(x, network, get_arithmetic("fast")), z)
+}
+
+# The ball of the derivative of one elementwise activation.
+slope_ball <- function(part, z, network) {
+  if (part %in% names(ACTIVATION_BALLS)) return(ACTIVATION_BALLS[[part]][[2L]](z, network))
+  fast <- get_arithmetic("fast")
+  f <- ACTIVATIONS[[part]]
+  # a whole Jacobian that is not known here bounds nothing
+  if (is.null(f$derivative)) return(ball_of(z$value, NaN * z$radius))
+  probed_ball(function(x) f$derivative(x, f$value(x, network, fast), network, fast), z)
 }
 
 # z, then the ball after each part of a composition.
@@ -127,7 +121,7 @@ backprop_balls <- function(parts, balls, dA, network) {
       dA <- ball_round(ball_multiply(a, ball_subtract(dA, mean)), 4)
     } else {
       # delta = dA * f'(z)
-      dA <- ball_round(ball_multiply(dA, elementwise_balls(parts[[k]], balls[[k]], network)[[2L]]), 4)
+      dA <- ball_round(ball_multiply(dA, slope_ball(parts[[k]], balls[[k]], network)), 4)
     }
   }
   dA

@@ -65,96 +65,73 @@ SAFETY = 1.0 + 2.0**-10
 UNDERFLOW = 2.0**-1000
 
 
-# Activations: the ball of f(z) and of f'(z) out of the ball of z.
+# Activations: the balls of f(z) and of f'(z) out of the ball of z.
 
 GELU_SCALE = 2.0 * np.sqrt(2.0 / np.pi)
 GELU_CUBIC = 0.044715
 
 
-def linear_balls(z: Ball, network) -> tuple[Ball, Ball]:
-    """f = z, f' = 1."""
-    return z, ball_exact(np.ones(z.value.shape))
-
-
-def sigmoid_balls(z: Ball, network) -> tuple[Ball, Ball]:
-    """f = sigma(z), f' = sigma'(z)."""
-    return ball_logistic(z), ball_logistic_slope(z)
-
-
-def tanh_balls(z: Ball, network) -> tuple[Ball, Ball]:
-    """f = tanh z, f' = 1 - tanh(z)^2."""
-    return ball_tanh(z), ball_tanh_slope(z)
-
-
-def leaky_balls(z: Ball, slope: float) -> tuple[Ball, Ball]:
-    """f = z where z > 0, else slope z; it is steepest on one of the sides that the ball touches."""
+def leaky_ball(z: Ball, slope: float) -> Ball:
+    """z where z > 0, else slope z; it is steepest on one of the sides that the ball touches."""
     steep = select(z.value > z.radius, 1.0, select(z.value < -z.radius, abs(slope), max(1.0, abs(slope))))
-    value = Ball(select(z.value > 0, z.value, slope * z.value), steep * z.radius)
-    return ball_round(value, 1), ball_step(z, slope, 1.0)
+    return ball_round(Ball(select(z.value > 0, z.value, slope * z.value), steep * z.radius), 1)
 
 
-def relu_balls(z: Ball, network) -> tuple[Ball, Ball]:
-    """f = max(z, 0), f' = 1 where z > 0, else 0."""
-    return leaky_balls(z, 0.0)
-
-
-def leaky_relu_balls(z: Ball, network) -> tuple[Ball, Ball]:
-    """f = z where z > 0, else slope z."""
-    return leaky_balls(z, network.slope)
-
-
-def elu_balls(z: Ball, network) -> tuple[Ball, Ball]:
-    """f = z where z > 0, else alpha (e^z - 1); f' = 1, else alpha e^z.
-
-    16 roundings of alpha admit the forms e^z - 1 and a + alpha.
-    """
-    alpha = network.elu_alpha
-    negative = np.minimum(z.value, 0.0)
+def elu_ball(z: Ball, alpha: float) -> Ball:
+    """z where z > 0, else alpha (e^z - 1); 16 roundings of alpha admit e^z - 1 and expm1(z) alike."""
     top = abs(alpha) * np.exp(np.minimum(z.value + z.radius, 0.0))
     steep = select(z.value + z.radius > 0, max(1.0, abs(alpha)), top)
-    value = Ball(select(z.value > 0, z.value, alpha * np.expm1(negative)), steep * z.radius)
-    jump = ball_step(z, 0.0, abs(1.0 - alpha)).radius
+    value = select(z.value > 0, z.value, alpha * np.expm1(np.minimum(z.value, 0.0)))
+    return ball_round(Ball(value, steep * z.radius), 2 * LIBM_ROUNDINGS, select(z.value > z.radius, 0.0, abs(alpha)))
+
+
+def elu_slope_ball(z: Ball, alpha: float) -> Ball:
+    """1 where z > 0, else alpha e^z, which jumps where alpha is not 1; 16 roundings of alpha admit a + alpha."""
+    top = abs(alpha) * np.exp(np.minimum(z.value + z.radius, 0.0))
+    value = select(z.value > 0, 1.0, alpha * np.exp(np.minimum(z.value, 0.0)))
     bent = select(z.value > z.radius, 0.0, top * z.radius)
-    slope = Ball(select(z.value > 0, 1.0, alpha * np.exp(negative)), jump + bent)
-    below = select(z.value > z.radius, 0.0, abs(alpha))
-    return ball_round(value, 2 * LIBM_ROUNDINGS, below), ball_round(slope, 2 * LIBM_ROUNDINGS, below)
+    radius = ball_step(z, 0.0, abs(1.0 - alpha)).radius + bent
+    return ball_round(Ball(value, radius), 2 * LIBM_ROUNDINGS, select(z.value > z.radius, 0.0, abs(alpha)))
 
 
-def softplus_balls(z: Ball, network) -> tuple[Ball, Ball]:
-    """f = ln(1 + e^z), f' = sigma(z)."""
-    return ball_softplus(z), ball_logistic(z)
+def gelu_argument_ball(z: Ball) -> Ball:
+    """u = 2 sqrt(2/pi) (z + 0.044715 z^3), for gelu is z sigma(u)."""
+    cube = ball_multiply(ball_square(z), z)
+    return ball_round(ball_scale(ball_add(z, ball_scale(cube, GELU_CUBIC)), GELU_SCALE), 4)
 
 
-def gelu_balls(z: Ball, network) -> tuple[Ball, Ball]:
-    """f = z sigma(u), f' = sigma(u) + z sigma'(u) u'.
-
-    u = 2 sqrt(2/pi) (z + 0.044715 z^3) and u' = 2 sqrt(2/pi) (1 + 3 * 0.044715 z^2).
-    """
-    square = ball_square(z)
-    u = ball_round(ball_scale(ball_add(z, ball_scale(ball_multiply(square, z), GELU_CUBIC)), GELU_SCALE), 4)
-    rate = ball_scale(ball_add(ball_exact(1.0), ball_scale(square, 3.0 * GELU_CUBIC)), GELU_SCALE)
-    value = ball_multiply(z, ball_logistic(u))
-    slope = ball_add(ball_logistic(u), ball_multiply(ball_multiply(z, rate), ball_logistic_slope(u)))
-    return value, ball_round(slope, 8)
+def gelu_slope_ball(z: Ball) -> Ball:
+    """sigma(u) + z sigma'(u) u' with u' = 2 sqrt(2/pi) (1 + 3 * 0.044715 z^2)."""
+    u = gelu_argument_ball(z)
+    rate = ball_scale(ball_add(ball_exact(1.0), ball_scale(ball_square(z), 3.0 * GELU_CUBIC)), GELU_SCALE)
+    return ball_round(ball_add(ball_logistic(u), ball_multiply(ball_multiply(z, rate), ball_logistic_slope(u))), 8)
 
 
-def silu_balls(z: Ball, network) -> tuple[Ball, Ball]:
-    """f = z sigma(z), f' = sigma(z) + z sigma'(z)."""
-    value = ball_multiply(z, ball_logistic(z))
-    slope = ball_add(ball_logistic(z), ball_multiply(z, ball_logistic_slope(z)))
-    return value, ball_round(slope, 8)
+def silu_slope_ball(z: Ball) -> Ball:
+    """sigma(z) + z sigma'(z)."""
+    return ball_round(ball_add(ball_logistic(z), ball_multiply(z, ball_logistic_slope(z))), 8)
 
 
-ACTIVATION_BALLS: dict[str, Callable[[Ball, Any], tuple[Ball, Ball]]] = {
-    "linear": linear_balls,
-    "sigmoid": sigmoid_balls,
-    "tanh": tanh_balls,
-    "relu": relu_balls,
-    "leaky_relu": leaky_relu_balls,
-    "elu": elu_balls,
-    "softplus": softplus_balls,
-    "gelu": gelu_balls,
-    "silu": silu_balls,
+# Word -> the ball of f(z), the ball of f'(z).
+ACTIVATION_BALLS: dict[str, tuple[Callable[[Ball, Any], Ball], Callable[[Ball, Any], Ball]]] = {
+    "linear": (lambda z, network: z, lambda z, network: ball_exact(np.ones(z.value.shape))),
+    "sigmoid": (lambda z, network: ball_logistic(z), lambda z, network: ball_logistic_slope(z)),
+    "tanh": (lambda z, network: ball_tanh(z), lambda z, network: ball_tanh_slope(z)),
+    "relu": (lambda z, network: leaky_ball(z, 0.0), lambda z, network: ball_step(z, 0.0, 1.0)),
+    "leaky_relu": (
+        lambda z, network: leaky_ball(z, network.slope),
+        lambda z, network: ball_step(z, network.slope, 1.0),
+    ),
+    "elu": (
+        lambda z, network: elu_ball(z, network.elu_alpha),
+        lambda z, network: elu_slope_ball(z, network.elu_alpha),
+    ),
+    "softplus": (lambda z, network: ball_softplus(z), lambda z, network: ball_logistic(z)),
+    "gelu": (
+        lambda z, network: ball_multiply(z, ball_logistic(gelu_argument_ball(z))),
+        lambda z, network: gelu_slope_ball(z),
+    ),
+    "silu": (lambda z, network: ball_multiply(z, ball_logistic(z)), lambda z, network: silu_slope_ball(z)),
 }
 
 
@@ -168,23 +145,24 @@ def probed_ball(f: Callable[[Array], Array], x: Ball) -> Ball:
     return ball_round(Ball(value, radius), 64, np.abs(value) + 1.0)
 
 
-def elementwise_balls(part: str, z: Ball, network) -> tuple[Ball, Ball]:
-    """The balls of f(z) and f'(z) of one elementwise activation."""
-    if part in ACTIVATION_BALLS:
-        return ACTIVATION_BALLS[part](z, network)
-    fast, f = get_arithmetic("fast"), ACTIVATIONS[part]
-    if f.derivative is None:
-        return Ball(z.value, np.nan * z.radius), Ball(z.value, np.nan * z.radius)
-    slope = f.derivative
-    return (
-        probed_ball(lambda x: f.value(x, network, fast), z),
-        probed_ball(lambda x: slope(x, f.value(x, network, fast), network, fast), z),
-    )
-
-
 def activation_ball(part: str, z: Ball, network) -> Ball:
     """The ball of one activation's value."""
-    return ball_softmax(z) if part == "softmax" else elementwise_balls(part, z, network)[0]
+    if part == "softmax":
+        return ball_softmax(z)
+    if part in ACTIVATION_BALLS:
+        return ACTIVATION_BALLS[part][0](z, network)
+    return probed_ball(lambda x: ACTIVATIONS[part].value(x, network, get_arithmetic("fast")), z)
+
+
+def slope_ball(part: str, z: Ball, network) -> Ball:
+    """The ball of the derivative of one elementwise activation."""
+    if part in ACTIVATION_BALLS:
+        return ACTIVATION_BALLS[part][1](z, network)
+    fast, f = get_arithmetic("fast"), ACTIVATIONS[part]
+    slope = f.derivative
+    if slope is None:  # a whole Jacobian that is not known here bounds nothing
+        return Ball(z.value, np.nan * z.radius)
+    return probed_ball(lambda x: slope(x, f.value(x, network, fast), network, fast), z)
 
 
 def chain_balls(parts, z: Ball, network) -> list[Ball]:
@@ -206,7 +184,7 @@ def backprop_balls(parts, balls, dA: Ball, network) -> Ball:
             dA = ball_round(ball_multiply(a, ball_subtract(dA, mean)), 4)
         else:
             # delta = dA * f'(z)
-            dA = ball_round(ball_multiply(dA, elementwise_balls(parts[k], balls[k], network)[1]), 4)
+            dA = ball_round(ball_multiply(dA, slope_ball(parts[k], balls[k], network)), 4)
     return dA
 
 

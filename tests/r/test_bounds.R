@@ -117,7 +117,7 @@ ball <- probed_ball(function(x) x^2, ball_of(c(3, -3), c(1e-3, 0)))
 expect_equal(ball$radius[[1L]], 6.001e-3)
 expect_equal(ball$radius[[2L]], gamma_bound(64) * 10)
 network <- list(slope = 0.01)
-expect_equal(elementwise_balls("relu", ball_of(c(1, -1), c(0, 0)), network)[[2L]]$value, c(1, 0))
+expect_equal(slope_ball("relu", ball_of(c(1, -1), c(0, 0)), network)$value, c(1, 0))
 
 # A gradient that is noise has a finite bound: those of both programs are roundings of zero far above adagrad's epsilon.
 network <- define_network(c(1, 1), output_activation = "linear")
