@@ -1,0 +1,185 @@
+"""One epoch of plain SGD on 10,000 digits, 784-30-10 sigmoid, quadratic loss, shuffling included, by everybody in the race.
+
+A contestant is a function of the digits that returns a function of the batch size that returns the seconds of one epoch: of
+the processor, since everybody has one thread, so that other work on the machine does not count.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from nnparity import define_network, define_optimizer, define_training, initialize_parameters, load_data, load_digits, one_hot
+from nnparity.training import begin_training, train_epoch
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ETA = 3.0
+NETWORK = define_network([784, 30, 10])
+W0, B0 = initialize_parameters(NETWORK, "normal_scaled", 1)
+
+Digits = tuple[np.ndarray, np.ndarray]
+Epoch = Callable[[int], float]
+
+
+def digits(path: str | None) -> Digits:
+    """Return MNIST's test digits as n × 784 and n × 10; without a path the shipped ones, enlarged and repeated."""
+    if path is not None:
+        data = load_data(path)
+        return data.X, one_hot(data.y, 10)
+    data = load_digits()
+    images = np.pad(data.X.reshape(-1, 8, 8).repeat(3, 1).repeat(3, 2), ((0, 0), (2, 2), (2, 2)))
+    rows = np.arange(10000) % data.X.shape[0]
+    return images.reshape(-1, 784)[rows], one_hot(data.y[rows], 10)
+
+
+def products(data: Digits) -> Epoch:
+    """The five matrix products of an epoch alone, on batches that lie in order."""
+    X = data[0].T
+
+    def epoch(batch):
+        delta1, delta2 = np.ones((30, batch)), np.ones((10, batch))
+        started = time.process_time()
+        for first in range(0, X.shape[1], batch):
+            x = X[:, first : first + batch]
+            A1 = W0[0] @ x
+            W0[1] @ A1
+            W0[1].T @ delta2
+            delta2 @ A1.T
+            delta1 @ x.T
+        return time.process_time() - started
+
+    return epoch
+
+
+def nnparity(data: Digits, buffered: bool = True) -> Epoch:
+    """This package; buffered=False takes the plain step."""
+    X, Y = data[0].T, np.ascontiguousarray(data[1]).T
+    optimizer = define_optimizer("sgd", ETA)
+
+    def epoch(batch):
+        state = begin_training(NETWORK, optimizer, W0, B0)
+        plan = define_training(epochs=1, batch=batch)
+        started = time.process_time()
+        train_epoch(NETWORK, optimizer, plan, state, X, Y, buffered=buffered)
+        return time.process_time() - started
+
+    return epoch
+
+
+def plain_step(data: Digits) -> Epoch:
+    """This package's plain step."""
+    return nnparity(data, buffered=False)
+
+
+def per_sample(data: Digits) -> Epoch:
+    """A network in the manner of Nielsen's book: one sample at a time, gradients summed up over the batch."""
+    pairs = [(x[:, None], y[:, None]) for x, y in zip(*data, strict=True)]
+
+    def sigmoid(z):
+        return 1.0 / (1.0 + np.exp(-z))
+
+    def gradients(W, b, x, y):
+        A, Z = [x], []
+        for weights, biases in zip(W, b, strict=True):
+            Z.append(np.dot(weights, A[-1]) + biases)
+            A.append(sigmoid(Z[-1]))
+        delta = (A[-1] - y) * sigmoid(Z[-1]) * (1 - sigmoid(Z[-1]))
+        dW, db = [np.dot(delta, A[-2].T)], [delta]
+        for k in range(2, len(A)):
+            slope = sigmoid(Z[-k]) * (1 - sigmoid(Z[-k]))
+            delta = np.dot(W[-k + 1].T, delta) * slope
+            dW.insert(0, np.dot(delta, A[-k - 1].T))
+            db.insert(0, delta)
+        return dW, db
+
+    def epoch(batch):
+        W, b = [weights.copy() for weights in W0], [biases[:, None].copy() for biases in B0]
+        started = time.process_time()
+        order = np.random.default_rng(1).permutation(len(pairs))
+        for first in range(0, len(pairs), batch):
+            sums_W, sums_b = [np.zeros(w.shape) for w in W], [np.zeros(c.shape) for c in b]
+            for i in order[first : first + batch]:
+                dW, db = gradients(W, b, *pairs[i])
+                sums_W = [total + one for total, one in zip(sums_W, dW, strict=True)]
+                sums_b = [total + one for total, one in zip(sums_b, db, strict=True)]
+            W = [w - ETA / batch * g for w, g in zip(W, sums_W, strict=True)]
+            b = [c - ETA / batch * g for c, g in zip(b, sums_b, strict=True)]
+        return time.process_time() - started
+
+    return epoch
+
+
+def scikit_learn(data: Digits) -> Epoch:
+    """MLPClassifier, one epoch of plain SGD; its loss is the cross-entropy of a softmax."""
+    import warnings
+
+    from sklearn.neural_network import MLPClassifier
+
+    X, y = data[0], data[1].argmax(axis=1)
+
+    def epoch(batch):
+        model = MLPClassifier(
+            (30,), "logistic", solver="sgd", alpha=0.0, batch_size=batch, learning_rate_init=0.1, max_iter=1, momentum=0.0,
+            nesterovs_momentum=False, random_state=1,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            started = time.process_time()
+            model.fit(X, y)
+            return time.process_time() - started
+
+    return epoch
+
+
+def pytorch(data: Digits) -> Epoch:
+    """PyTorch, eager, float64, one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    X, Y = torch.from_numpy(data[0]), torch.from_numpy(data[1])
+
+    def epoch(batch):
+        torch.manual_seed(1)
+        layers = [torch.nn.Linear(784, 30), torch.nn.Sigmoid(), torch.nn.Linear(30, 10), torch.nn.Sigmoid()]
+        model = torch.nn.Sequential(*layers).double()
+        optimizer = torch.optim.SGD(model.parameters(), lr=ETA)
+        started = time.process_time()
+        for places in torch.randperm(X.shape[0]).split(batch):
+            optimizer.zero_grad()
+            loss = 0.5 * ((model(X[places]) - Y[places]) ** 2).sum() / len(places)
+            loss.backward()
+            optimizer.step()
+        return time.process_time() - started
+
+    return epoch
+
+
+class RSession:
+    """R in a process of its own that runs one epoch whenever it is asked to (speed.R)."""
+
+    def __init__(self, path: str | None) -> None:
+        command = ["Rscript", "--vanilla", str(Path(__file__).with_name("speed.R")), path or ""]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.blas = self.process.stdout.readline().strip()
+
+    def ask(self, what: str, batch: int) -> float:
+        """Return the seconds of what is asked for."""
+        self.process.stdin.write(f"{what} {batch}\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+CONTESTANTS = {
+    "matrix products alone": products,
+    "nnparity": nnparity,
+    "nnparity, plain step": plain_step,
+    "per sample, as in Nielsen's book": per_sample,
+    "scikit-learn": scikit_learn,
+    "PyTorch eager": pytorch,
+}
