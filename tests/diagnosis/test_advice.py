@@ -209,3 +209,12 @@ def test_a_step_that_stops_is_named_with_its_words():
 def test_a_rate_that_is_too_small_is_named_with_better_ones():
     lines = on_clusters(options=SimpleNamespace(batch=10, eta=1e-6, seed=1))
     assert any("does not fall at η = 1e-06" in line for line in lines)
+
+
+def test_a_common_factor_is_taken_into_account():
+    def summing(network):
+        return lambda W, b, X, Y, eta: right_step(network)(W, b, X, Y, X.shape[1] * eta)
+
+    lines = on_clusters(summing, options=SimpleNamespace(batch=10, eta=0.05, seed=1))
+    assert "All your gradients carry the factor 10: the reference goes beside them at 10·η." in lines
+    assert any("agree on all 20 batches" in line for line in lines)

@@ -50,6 +50,10 @@ def command(candidate, adapter, sizes, activation, output_activation, loss, slop
     for option, path in (("--json", json_file), ("--html", html_file)):
         if path is not None:
             check_writable(option, path)
+    if data is not None:
+        from nnparity.datasets import load_data
+
+        data = load_data(data)  # what cannot be read is said before the work begins
     diagnosis = diagnose(candidate, adapter, options=options, data=data)
     if json_file is not None:
         try:

@@ -58,7 +58,11 @@ class Course:
 
 
 def report_on_data(
-    process: Any, path: str | Path, network: dict[str, Any], options: Any, no_bias: Sequence[int] | None = None
+    process: Any,
+    path: str | Path | Dataset,
+    network: dict[str, Any],
+    options: Any,
+    no_bias: Sequence[int] | None = None,
 ) -> list[str]:
     """What the report says under "On your data".
 
@@ -66,7 +70,7 @@ def report_on_data(
     ----------
     process : nnparity.diagnosis.recording.CandidateProcess
         With the candidate loaded.
-    path : a file of `load_data`.
+    path : a file of `load_data`, or a Dataset.
     network : the report's "network": sizes, activation, output_activation, loss.
     options : nnparity.diagnosis.diagnose.Options
         batch, eta, seed and slope are used.
@@ -77,7 +81,7 @@ def report_on_data(
     InputError
         If the file cannot be used.
     """
-    data = load_data(path)
+    data = path if isinstance(path, Dataset) else load_data(path)
     definition = network_for(data, network, options, options.no_bias if no_bias is None else no_bias)
     X, Y = columns(data, definition.sizes[-1])
     return [*describe_data(data, X), *on_data(process, X, Y, definition, options)]
@@ -135,6 +139,12 @@ def on_data(process: Any, X: Array, Y: Array, network_definition: NetworkDefinit
     theirs = candidate_course(process, network_definition, W, b, X, Y, batches, options)
     ours = reference_course(network_definition, W, b, X, Y, batches, options.eta)
     lines += gradient_scale(theirs, network_definition)
+    factor = common_factor(theirs, ours, W, b)
+    if factor is not None:
+        lines.append(
+            f"All your gradients carry the factor {factor:.6g}: the reference goes beside them at {factor:.6g}·η."
+        )
+        ours = reference_course(network_definition, W, b, X, Y, batches, factor * options.eta)
     lines += losses_beside(theirs, ours)
     lines += conclusion(theirs, ours, network_definition, (W, b, X, Y), batches, options.eta)
     return lines
@@ -366,6 +376,18 @@ def parting(theirs: Course, ours: Course) -> int | None:
             if not np.all(np.abs(new - reference) <= SAME * scale):
                 return step
     return None
+
+
+def common_factor(theirs: Course, ours: Course, W: Sequence[Array], b: Sequence[Array]) -> float | None:
+    """The constant c with ΔW, Δb = c times the reference's at the first step; None if there is none, or if it is 1."""
+    if not theirs.W or not ours.W:
+        return None
+    old = np.concatenate([v.ravel() for v in [*W, *b]])
+    new, reference = (np.concatenate([v.ravel() for v in [*c.W[0], *c.b[0]]]) - old for c in (theirs, ours))
+    size = float(reference @ reference)
+    factor = float(new @ reference) / size if size > 0 else 0.0
+    fits = np.all(np.abs(new - factor * reference) <= SAME * abs(factor) * np.max(np.abs(reference), initial=0.0))
+    return factor if factor > 0 and abs(factor - 1) > SAME and fits else None
 
 
 def conclusion(
