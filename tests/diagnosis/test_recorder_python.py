@@ -827,6 +827,16 @@ def test_modules_beside_the_candidate_are_recorded_under_their_own_names(tmp_pat
     assert files == {"net.py", "parts/layers.py", "parts/acts.py", "helper.py"}
 
 
+def test_an_adapter_may_import_the_candidate(tmp_path):
+    recording = record(
+        tmp_path,
+        "count = 0\ncount += 1\ndef f(w): return w * count\n",
+        adapter="import net\nfrom net import f\ndef step(W, b, X, Y, eta):\n    net.count += 1\n"
+        "    return [f(w) for w in W], b\n",
+    )
+    np.testing.assert_array_equal(recording.W[0], W[0] * 2)
+
+
 def test_functions_only_takes_definitions_and_not_actions(tmp_path):
     recording = record(
         tmp_path,

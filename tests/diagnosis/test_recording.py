@@ -401,6 +401,18 @@ def test_r_candidates_that_stop_inside_step(tmp_path, line, status):
         assert recording.error.line in (2, 3)
 
 
+def test_a_second_crash_is_not_blamed_on_the_line_of_the_first(tmp_path):
+    source = body("if eta > 1:", "    os.kill(os.getpid(), signal.SIGSEGV)", "os.abort()")
+    with rec.CandidateProcess(timeout=20) as process:
+        process.load(write(tmp_path, source))
+        assert [process.run(W, B, X, Y, eta).error.line for eta in (2, 0.5)] == [5, 6]
+
+
+def test_numpy_may_be_made_to_raise(tmp_path):
+    recording = run(tmp_path, body("np.seterr(all='raise')", "x = np.array([1e300], dtype=np.longdouble) ** 5"))
+    assert recording.status == "ok", recording.stdout
+
+
 def test_a_step_that_is_too_slow_only_when_recorded_is_no_crash(tmp_path):
     source = body("k = 0", "for i in range(3_000_000): k = k + i")
     with rec.CandidateProcess(timeout=1.5, max_events=10**9, max_bytes=10**12) as process:

@@ -101,7 +101,7 @@ class Child:
         self.memory = memory_of.Memory(self.book)
         memory_of.install(self.memory)
         self.loader, self.namespace = None, {}
-        self.fault = open(os.path.join(folder, "fault.txt"), "w", encoding="utf-8")  # noqa: SIM115 (open as long as the child)
+        self.fault = open(os.path.join(folder, "fault.txt"), "a", encoding="utf-8")  # noqa: SIM115 (open as long as the child)
         faulthandler.enable(self.fault, all_threads=False)
         self.exit = os._exit
         os._exit = leave
@@ -255,28 +255,30 @@ class Child:
 
         with printed() as output:
             trouble = self.attempt(request, call)
-        if trouble is not None:
-            end = {"t": "result", "status": "error", **self.describe(trouble, memory)}
-        else:
-            end = self.returned(result[0])
-        flat = [*arguments[0], *arguments[1], arguments[2], arguments[3]]
-        same = (len(arguments[0]), len(arguments[1])) == (depth, depth) and all(
-            isinstance(now, np.ndarray) and now.shape == was.shape and now.tobytes() == was.tobytes()
-            for now, was in zip(flat, [*copies[0], *copies[1], copies[2], copies[3]], strict=True)
-        )
-        numbers, values = self.values()
-        items = [
-            *self.book.unsent(),
-            *self.frames(),
-            *values,
-            *events(memory.events),
-            *({"t": "inject_refused", **entry} for entry in memory.refused),
-            *([{"t": "truncated"}] if memory.truncated else []),
-            {"t": "stdout", "text": output.text()},
-            {"t": "state", "same": same},
-            end,
-        ]
-        return items, numbers
+        # The candidate may have made NumPy raise what it usually ignores.
+        with np.errstate(all="ignore"):
+            if trouble is not None:
+                end = {"t": "result", "status": "error", **self.describe(trouble, memory)}
+            else:
+                end = self.returned(result[0])
+            flat = [*arguments[0], *arguments[1], arguments[2], arguments[3]]
+            same = (len(arguments[0]), len(arguments[1])) == (depth, depth) and all(
+                isinstance(now, np.ndarray) and now.shape == was.shape and now.tobytes() == was.tobytes()
+                for now, was in zip(flat, [*copies[0], *copies[1], copies[2], copies[3]], strict=True)
+            )
+            numbers, values = self.values()
+            items = [
+                *self.book.unsent(),
+                *self.frames(),
+                *values,
+                *events(memory.events),
+                *({"t": "inject_refused", **entry} for entry in memory.refused),
+                *([{"t": "truncated"}] if memory.truncated else []),
+                {"t": "stdout", "text": output.text()},
+                {"t": "state", "same": same},
+                end,
+            ]
+            return items, numbers
 
     def frames(self):
         """Return the frames as items."""

@@ -266,6 +266,8 @@ class Loader:
         for file in before:
             self.execute(file, namespace, False)
         self.execute(candidate, namespace, self.functions_only)
+        # An adapter may import the candidate by its name: it is the same module, not a second one.
+        sys.modules.setdefault(os.path.splitext(os.path.basename(candidate))[0], self.module)
         if prelude:
             # In a namespace of its own: its helpers are no business of the candidate's.
             library = {"__name__": "_nnparity_prelude"}
@@ -508,7 +510,7 @@ def group(plain, recorded):
 
 
 def list_functions(node, file, owner=""):
-    """Return what the candidate offers: functions, classes and methods with their arguments, those with defaults too."""
+    """Return what the candidate offers: functions, classes, methods, their arguments, and which have defaults."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return [offer(owner + node.name, node.args, file, node, bool(owner))]
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda) and isinstance(node.targets[0], ast.Name):

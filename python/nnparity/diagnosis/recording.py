@@ -460,6 +460,8 @@ class CandidateProcess:
             or self._output.text()
         )[:OUTPUT_KEPT]
         answer.fault = read_if_there(place / "fault.txt")
+        if answer.fault:
+            os.truncate(place / "fault.txt", 0)
         for file in place.glob(f"*_{k}.*"):
             file.unlink(missing_ok=True)
         return answer
