@@ -23,7 +23,9 @@ def other_shapes(session, state, compare: bool) -> list[str]:
     for words, sizes, batch in _shapes(session.options):
         no_bias = session.no_bias if len(sizes) == len(session.options.sizes) else ()
         real = session.probe().Y.min() < 0
-        probe = make_probe(sizes, batch, session.options.eta, session.options.seed, no_bias, "real" if real else "classes")
+        probe = make_probe(
+            sizes, batch, session.options.eta, session.options.seed, no_bias, "real" if real else "classes"
+        )
         outcome = _outcome(session, probe, state if compare else None)
         if outcome:
             lines.append(f"{words}: {outcome}")
@@ -41,7 +43,7 @@ def _shapes(options) -> Iterator[tuple[str, tuple[int, ...], int]]:
         fewer = (*sizes[:-2], sizes[-1])
         yield f"one hidden layer less ({','.join(map(str, fewer))})", fewer, options.batch
     if len(set(sizes)) < len(sizes):
-        distinct = tuple(size + 2 * place for place, size in enumerate(sizes[:-1])) + (sizes[-1] + 1,)
+        distinct = (*tuple(size + 2 * place for place, size in enumerate(sizes[:-1])), sizes[-1] + 1)
         yield f"distinct widths ({','.join(map(str, distinct))})", distinct, options.batch
 
 
@@ -66,8 +68,8 @@ def _outcome(session, probe: Probe, state) -> str | None:
         return None
     wrong = []
     for letter, old, new, gradient in (("W", probe.W, W_new, expected[0]), ("b", probe.b, b_new, expected[1])):
-        for layer, (before, after, slope) in enumerate(zip(old, new, gradient), start=1):
-            if letter == "b" and layer in session.no_bias or not np.any(slope):
+        for layer, (before, after, slope) in enumerate(zip(old, new, gradient, strict=False), start=1):
+            if (letter == "b" and layer in session.no_bias) or not np.any(slope):
                 continue
             change = before - after
             if change.size == 1:
@@ -84,9 +86,13 @@ def expected_step(probe: Probe, state) -> tuple[list[np.ndarray], list[np.ndarra
     """dW and db of the textbook for the activations and the loss that the candidate was found to use."""
     L = len(probe.W)
     hidden = state.activations[0] if len(state.activations) > 1 else "sigmoid"
-    names = [*state.activations[:-1], state.activations[-1]] if len(state.activations) == L else [hidden] * (L - 1) + [state.activations[-1]]
+    names = (
+        [*state.activations[:-1], state.activations[-1]]
+        if len(state.activations) == L
+        else [hidden] * (L - 1) + [state.activations[-1]]
+    )
     A, Z = [probe.X], []
-    for w, v, name in zip(probe.W, probe.b, names):
+    for w, v, name in zip(probe.W, probe.b, names, strict=False):
         Z.append(w @ A[-1] + v[:, None])
         A.append(book.activation_value(name, Z[-1]))
     delta = book.delta_of(state.loss, names[-1], Z[-1], A[-1], probe.Y, 0.01)
@@ -116,7 +122,7 @@ def second_call(session, probe: Probe, W_new: list[np.ndarray], b_new: list[np.n
     except InputError:
         return None
     factors = []
-    for old, first, second in zip([*probe.W, *probe.b], [*W_new, *b_new], [*W_again, *b_again]):
+    for old, first, second in zip([*probe.W, *probe.b], [*W_new, *b_new], [*W_again, *b_again], strict=False):
         change, change_again = first - old, second - old
         if np.any(change):
             factors.append(proportion(change_again, change, LOOSE))
@@ -127,4 +133,3 @@ def second_call(session, probe: Probe, W_new: list[np.ndarray], b_new: list[np.n
         "a second call in a row with the same arguments gives another update: something is kept between the calls "
         "(momentum, gradient sums that are not reset, a moving average)"
     )
-

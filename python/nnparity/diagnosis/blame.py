@@ -68,7 +68,11 @@ class Blamer:
         for hit in departure.seen.hits():
             for event in self.run.by_ref.get(hit.ref, ()):
                 node = self.run.node(event)
-                if node.kind not in ("assign", "after") or node.file == self.run.adapter or node.op in ("%*%", "@", "*", "outer"):
+                if (
+                    node.kind not in ("assign", "after")
+                    or node.file == self.run.adapter
+                    or node.op in ("%*%", "@", "*", "outer")
+                ):
                     continue
                 if node.kind == "assign" and node.op is not None and event.path == "":
                     continue
@@ -105,9 +109,12 @@ class Blamer:
                     continue
                 text = self.run.node(read).text
                 others = [
-                    other for other in self.run.by_ref[read.ref]
-                    if self.run.node(other).text == text and self.run.node(other).kind == "name"
-                    and definition.seq < other.seq < event.seq and self.run.node(other).stmt != self.run.node(read).stmt
+                    other
+                    for other in self.run.by_ref[read.ref]
+                    if self.run.node(other).text == text
+                    and self.run.node(other).kind == "name"
+                    and definition.seq < other.seq < event.seq
+                    and self.run.node(other).stmt != self.run.node(read).stmt
                 ]
                 if not others:
                     return definition
@@ -167,9 +174,13 @@ class Blamer:
     def _changed_nothing(self, refs: set[int], event, consumer):
         """A partial assignment, between the computation and the use, that left the value as it was: a mask that never bites."""
         idle = [
-            other for ref in refs for other in self.run.by_ref.get(ref, ())
-            if self.run.node(other).kind == "after" and event.seq < other.seq < consumer.seq
-            and self.run.node(other).file != self.run.adapter and self._partial(other)
+            other
+            for ref in refs
+            for other in self.run.by_ref.get(ref, ())
+            if self.run.node(other).kind == "after"
+            and event.seq < other.seq < consumer.seq
+            and self.run.node(other).file != self.run.adapter
+            and self._partial(other)
         ]
         return max(idle, key=lambda other: other.seq) if idle else None
 
@@ -180,7 +191,8 @@ class Blamer:
         if "[" not in target:
             return False
         return any(
-            other.seq < event.seq and self.run.statement(other).target == base for other in self.run.by_ref.get(event.ref, ())
+            other.seq < event.seq and self.run.statement(other).target == base
+            for other in self.run.by_ref.get(event.ref, ())
         )
 
     def _passed_on(self, refs: set[int], event, consumer):
@@ -203,7 +215,9 @@ class Blamer:
     def _inside(self, definition, refs):
         """The event in a function called by an assignment that computed the assigned value; None where it computed it itself."""
         statement = self.run.statement(definition)
-        calls = {id for id, node in self.run.nodes.items() if node.stmt == statement.id and node.kind == "call"} | {statement.id}
+        calls = {id for id, node in self.run.nodes.items() if node.stmt == statement.id and node.kind == "call"} | {
+            statement.id
+        }
         for event in self.run.by_ref.get(definition.ref, ()):
             if event.seq < definition.seq and self.run.node(event).kind not in READS:
                 for call, frame in self.run.calls_above(event.frame):

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nnparity.diagnosis import textbook as book
 from nnparity.diagnosis.blame import Blamer
 from nnparity.diagnosis.catalogue import fix_for
 from nnparity.diagnosis.explain import Explainer
-from nnparity.diagnosis.follow import Departure, Follower, Seen, State, Textbook, Update
+from nnparity.diagnosis.follow import Departure, Follower, State, Textbook, Update
 from nnparity.diagnosis.labels import factor_text, label_values
 from nnparity.diagnosis.run import Run
 
@@ -46,10 +45,19 @@ class Finding:
     def as_dict(self) -> dict:
         empty = {"file": None, "cell": None, "line": None, "end_line": None, "function": None, "code": None}
         return {
-            "id": self.id, "kind": self.kind, "phase": self.phase, "quantity": self.quantity, "layer": self.layer,
+            "id": self.id,
+            "kind": self.kind,
+            "phase": self.phase,
+            "quantity": self.quantity,
+            "layer": self.layer,
             **{key: self.place.get(key) for key in empty},
-            "computes": self.computes, "expected": self.expected, "factor": self.factor, "evidence": self.evidence,
-            "proved": self.proved, "ties": self.ties, "fix": self.fix,
+            "computes": self.computes,
+            "expected": self.expected,
+            "factor": self.factor,
+            "evidence": self.evidence,
+            "proved": self.proved,
+            "ties": self.ties,
+            "fix": self.fix,
         }
 
 
@@ -97,10 +105,19 @@ class Conclusion:
         if kind == "declaration" and departure.quantity.startswith("delta") and self._computes_declared_loss():
             kind = "bug"
         finding = Finding(
-            id, kind, departure.phase, departure.quantity, departure.layer, computes, right.text, event,
+            id,
+            kind,
+            departure.phase,
+            departure.quantity,
+            departure.layer,
+            computes,
+            right.text,
+            event,
             evidence=evidence_of(formula.value, right.value, self._terms(departure.layer)),
-            departures=[departure], layers=[departure.layer],
-            covers=[f"{departure.quantity[1]}{departure.layer}_new"] if departure.quantity[:2] in ("dW", "db") else [], ties=list(departure.ties),
+            departures=[departure],
+            layers=[departure.layer],
+            covers=[f"{departure.quantity[1]}{departure.layer}_new"] if departure.quantity[:2] in ("dW", "db") else [],
+            ties=list(departure.ties),
         )
         if formula.declares and kind == "declaration":
             option, word = next(iter(formula.declares.items()))
@@ -125,9 +142,16 @@ class Conclusion:
                 if np.array_equal(value, used) or np.array_equal(value, used + 1):
                     return event
         for node, events in self.run.by_node.items():
-            if self.run.nodes[node].kind == "cond" and len(events) == used.size + 1 and self.run.value(events[-1]).size == 1:
-                if float(self.run.value(events[-1])) == 0.0 and self.run.nodes[node].file != self.run.adapter:
-                    return events[0]
+            if (
+                (
+                    self.run.nodes[node].kind == "cond"
+                    and len(events) == used.size + 1
+                    and self.run.value(events[-1]).size == 1
+                )
+                and float(self.run.value(events[-1])) == 0.0
+                and self.run.nodes[node].file != self.run.adapter
+            ):
+                return events[0]
         return None
 
     def _computes_declared_loss(self) -> bool:
@@ -136,8 +160,10 @@ class Conclusion:
         A, Y = self.state.A[L], t.Y
         with np.errstate(all="ignore"):
             terms = {
-                "quadratic": (A - Y) ** 2, "mean_squared_error": (A - Y) ** 2,
-                "categorical_cross_entropy": Y * np.log(A), "binary_cross_entropy": (1 - Y) * np.log(1 - A),
+                "quadratic": (A - Y) ** 2,
+                "mean_squared_error": (A - Y) ** 2,
+                "categorical_cross_entropy": Y * np.log(A),
+                "binary_cross_entropy": (1 - Y) * np.log(1 - A),
                 "mean_absolute_error": np.abs(A - Y),
             }.get(t.loss)
         return terms is not None and np.all(np.isfinite(terms)) and bool(self.follower.present(terms))
@@ -213,9 +239,11 @@ class Conclusion:
         rounded = {name: float(f"{factor:.6g}") for name, factor in factors.items()}
         counts = Counter(rounded.values())
         scattered = len(counts) > 2 and max(counts.values()) <= len(rounded) / 2
-        common = 1.0 if 1.0 in counts or scattered else max(counts, key=lambda c: (c > 0, counts[c], -abs(np.log(abs(c)))))
+        common = (
+            1.0 if 1.0 in counts or scattered else max(counts, key=lambda c: (c > 0, counts[c], -abs(np.log(abs(c)))))
+        )
         found: list[Finding] = []
-        if common < 0 and len(counts) == 1 or (len({np.sign(c) for c in counts}) == 1 and common < 0):
+        if (common < 0 and len(counts) == 1) or (len({np.sign(c) for c in counts}) == 1 and common < 0):
             found.append(self._ascent(list(factors), abs(common)))
             rounded = {name: -factor for name, factor in rounded.items()}
             common = -common
@@ -238,7 +266,9 @@ class Conclusion:
                 return [self._ascent([name], abs(ratio)) for name in names]
             return [self._ascent(names, abs(ratio))]
         quantity = f"d{letter}{update.layer}"
-        both = all(f"{letter}{layer}_new" in names for layer in layers for letter in "Wb" if layer not in self.textbook.no_bias)
+        both = all(
+            f"{letter}{layer}_new" in names for layer in layers for letter in "Wb" if layer not in self.textbook.no_bias
+        )
         if both and layers == list(range(layers[0], 0, -1)) and layers[0] < self.textbook.depth:
             quantity = f"delta{layers[0]}"
         id = self._factor_id(ratio)
@@ -250,9 +280,20 @@ class Conclusion:
         if id == "missing-half":  # the square's 2 is on all gradients or on none
             id = None
         words = factor_text(ratio, self.textbook.m, self.textbook.eta, self.textbook.Y.shape[0]) or f"{ratio:.6g}·"
-        finding = Finding(id, "bug", "backward", quantity, update.layer, f"{words}[{right.text}]", right.text, event,
-                          factor=ratio, layers=layers, covers=list(names),
-                          evidence=evidence_of(right.value * ratio, right.value, self._terms(update.layer)))
+        finding = Finding(
+            id,
+            "bug",
+            "backward",
+            quantity,
+            update.layer,
+            f"{words}[{right.text}]",
+            right.text,
+            event,
+            factor=ratio,
+            layers=layers,
+            covers=list(names),
+            evidence=evidence_of(right.value * ratio, right.value, self._terms(update.layer)),
+        )
         return [self._placed(finding)]
 
     def _sibling_alike(self, quantity: str, ratio: float) -> bool:
@@ -262,7 +303,8 @@ class Conclusion:
         other = f"d{'b' if quantity[1] == 'W' else 'W'}{quantity[2:]}"
         mine, seen = self.state.seen.get(quantity), self.state.seen.get(other)
         return (
-            seen is not None and mine is not None
+            seen is not None
+            and mine is not None
             and any(abs(abs(hit.factor / ratio) - 1) < 1e-4 for hit in seen.batch)
             and any(abs(abs(hit.factor / ratio) - 1) < 1e-4 for hit in mine.batch)
         )
@@ -276,7 +318,9 @@ class Conclusion:
             return "missing-half"
         widths = [self.textbook.X.shape[0], *[w.shape[0] for w in self.textbook.W]]
         counts = [1 / m, 2 / m, 1 / m**2, 1 / n, 2 / n]
-        counts += [m / k for k in widths] + [1 / k for k in widths] + [2 * m / k for k in widths] + [2 / k for k in widths]
+        counts += (
+            [m / k for k in widths] + [1 / k for k in widths] + [2 * m / k for k in widths] + [2 / k for k in widths]
+        )
         if any(near(value) for value in counts):
             return "wrong-count"
         return None
@@ -295,9 +339,18 @@ class Conclusion:
         event = self._origin_of_factor(factor, names) or self._returned(names[0][0], update.layer)
         id = self._factor_id(factor)
         words = factor_text(factor, self.textbook.m, self.textbook.eta, self.textbook.Y.shape[0]) or f"{factor:.6g}·"
-        finding = Finding(id, "convention", "update", f"{names[0]}", update.layer,
-                          f"every dW and db times {words.rstrip('·') or '1'}", update.right.text, event, factor=factor,
-                          evidence=None)
+        finding = Finding(
+            id,
+            "convention",
+            "update",
+            f"{names[0]}",
+            update.layer,
+            f"every dW and db times {words.rstrip('·') or '1'}",
+            update.right.text,
+            event,
+            factor=factor,
+            evidence=None,
+        )
         finding.fix = (
             f"Not a bug: every gradient carries the constant factor {factor:.6g}; "
             f"a learning rate of η/{factor:.6g} makes up for it."
@@ -314,8 +367,14 @@ class Conclusion:
                 return event
         if delta is not None:
             m = self.textbook.m
-            scaled = [hit for hit in delta.batch if abs(hit.factor * m / factor - 1) < 1e-4 and abs(factor - 1) > 1e-4
-                      and abs(hit.factor * m - 1) > 1e-4 and abs(hit.factor - 1) > 1e-4]
+            scaled = [
+                hit
+                for hit in delta.batch
+                if abs(hit.factor * m / factor - 1) < 1e-4
+                and abs(factor - 1) > 1e-4
+                and abs(hit.factor * m - 1) > 1e-4
+                and abs(hit.factor - 1) > 1e-4
+            ]
             events = [event for hit in scaled if (event := self.run.computed(hit.ref)) is not None]
             if events:
                 return min(events, key=lambda event: event.seq)
@@ -346,7 +405,7 @@ class Conclusion:
             for where in ([error] if error else []) + ([seen] if seen else []):
                 turned = [hit for hit in where.hits() if hit.factor < 0]
                 straight = [hit for hit in where.hits() if hit.factor > 0]
-                if turned and not straight or (turned and start < L):
+                if (turned and not straight) or (turned and start < L):
                     events = [e for hit in turned if (e := self.run.computed(hit.ref)) is not None]
                     if events:
                         event = min(events, key=lambda e: e.seq)
@@ -360,8 +419,18 @@ class Conclusion:
             folded = self._folded(update)
             if folded is not None:
                 event, id = folded, "bias-sign"
-        finding = Finding(id, "bug", "backward" if quantity.startswith("d") else "update", quantity, start,
-                          "", right, event, layers=layers, covers=list(names))
+        finding = Finding(
+            id,
+            "bug",
+            "backward" if quantity.startswith("d") else "update",
+            quantity,
+            start,
+            "",
+            right,
+            event,
+            layers=layers,
+            covers=list(names),
+        )
         value = update.right.value
         finding.evidence = evidence_of(-value, value, self._terms(update.layer))
         finding = self._placed(finding)
@@ -372,7 +441,11 @@ class Conclusion:
         """The gradient of a layer whose bias is a weight of a constant input, and that input's sign differs."""
         seen = self.state.seen.get(f"db{update.layer}")
         parts = [hit for hit in (seen.batch if seen else []) if hit.layout == "part"]
-        events = [e for hit in parts if (e := self.run.computed(hit.ref)) is not None and self.run.node(e).file != self.run.adapter]
+        events = [
+            e
+            for hit in parts
+            if (e := self.run.computed(hit.ref)) is not None and self.run.node(e).file != self.run.adapter
+        ]
         return min(events, key=lambda e: e.seq) if events else None
 
     def _gradient_turned(self, names: list[str]):
@@ -405,16 +478,37 @@ class Conclusion:
             delta = self.state.rights[f"delta{layer}"]
             base = self.state.activations[layer - 1]
             id = "relu-mask-wrong" if "relu" in base and layer < t.depth else None
-            finding = Finding(id, "bug", "backward", f"delta{layer}", layer, "0", delta.text, zeros, layers=[layer], covers=[update.quantity],
-                              evidence=evidence_of(0 * delta.value, delta.value, self._terms(layer)))
+            finding = Finding(
+                id,
+                "bug",
+                "backward",
+                f"delta{layer}",
+                layer,
+                "0",
+                delta.text,
+                zeros,
+                layers=[layer],
+                covers=[update.quantity],
+                evidence=evidence_of(0 * delta.value, delta.value, self._terms(layer)),
+            )
             return self._placed(finding)
         if event is None and letter == "b":
             event = self._kept_as_it_was(old)
         if event is None:
             other = "b" if letter == "W" else "W"
             event = self._returned(other, layer) or self._first_gradient(letter, layer)
-        finding = Finding(id, "bug", "update", update.quantity, layer, f"{letter}{layer}", expected, event, layers=[layer],
-                          evidence=evidence_of(old, old - t.eta * update.right.value, self._terms(layer)))
+        finding = Finding(
+            id,
+            "bug",
+            "update",
+            update.quantity,
+            layer,
+            f"{letter}{layer}",
+            expected,
+            event,
+            layers=[layer],
+            evidence=evidence_of(old, old - t.eta * update.right.value, self._terms(layer)),
+        )
         return self._placed(finding)
 
     def _discarded(self, event):
@@ -436,9 +530,11 @@ class Conclusion:
             if value.size in (right.size, right.shape[0]) and value.size > 1 and not np.any(value):
                 node = self.run.node(event)
                 if node.kind in ("after", "assign", "return", "expr", "call") and node.file != self.run.adapter:
-                    if self.run.operands(event) and any(np.any(self.run.value(o)) for o in self.run.operands(event)) or node.kind == "after":
-                        if self._after_forward(event):
-                            return event
+                    if (
+                        (self.run.operands(event) and any(np.any(self.run.value(o)) for o in self.run.operands(event)))
+                        or node.kind == "after"
+                    ) and self._after_forward(event):
+                        return event
         return None
 
     def _after_forward(self, event) -> bool:
@@ -498,8 +594,19 @@ class Conclusion:
                 id = "bias-missing"
         old = (t.W if letter == "W" else t.b)[layer - 1]
         new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
-        finding = Finding(id, kind, "update", update.quantity, layer, computes, expected, event, layers=[layer], covers=[update.quantity],
-                          evidence=evidence_of(new, old - t.eta * update.right.value, self._terms(layer)))
+        finding = Finding(
+            id,
+            kind,
+            "update",
+            update.quantity,
+            layer,
+            computes,
+            expected,
+            event,
+            layers=[layer],
+            covers=[update.quantity],
+            evidence=evidence_of(new, old - t.eta * update.right.value, self._terms(layer)),
+        )
         if kind == "convention":
             finding.fix = f"Not a bug: an L2 penalty of strength {(1 - keep) / t.eta:.6g} is part of the update."
             finding.factor = (1 - keep) / t.eta
@@ -515,9 +622,19 @@ class Conclusion:
         new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
         old = (t.W if letter == "W" else t.b)[layer - 1]
         computes = self.explainer.computes(event) if event is not None else "something that nothing explains"
-        finding = Finding(None, "unexplained", "update", update.quantity, layer, computes, expected, event, layers=[layer],
-                          covers=[update.quantity],
-                          evidence=evidence_of(new, old - t.eta * update.right.value, self._terms(layer)))
+        finding = Finding(
+            None,
+            "unexplained",
+            "update",
+            update.quantity,
+            layer,
+            computes,
+            expected,
+            event,
+            layers=[layer],
+            covers=[update.quantity],
+            evidence=evidence_of(new, old - t.eta * update.right.value, self._terms(layer)),
+        )
         return self._placed(finding)
 
     # -- places ------------------------------------------------------------------------------------------------------
@@ -528,24 +645,34 @@ class Conclusion:
         if finding.event is not None:
             statement = self.run.statement(finding.event)
             finding.place = {
-                "file": statement.file, "cell": statement.cell, "line": statement.line, "end_line": statement.end_line,
-                "function": statement.fun, "code": statement.code or statement.text,
+                "file": statement.file,
+                "cell": statement.cell,
+                "line": statement.line,
+                "end_line": statement.end_line,
+                "function": statement.fun,
+                "code": statement.code or statement.text,
             }
         if not finding.fix:
             finding.fix = fix_for(finding.id, finding.quantity, finding.expected)
         return finding
-
 
     def _nearest(self, finding: Finding):
         """No value shows the place: the last statement of the candidate that touches the quantity, or its last one at all."""
         digits = str(finding.layer or "")
         for wanted in (finding.quantity, f"d{finding.quantity[:1]}{digits}", f"delta{digits}"):
             seen = self.state.seen.get(wanted)
-            events = [e for hit in (seen.hits() if seen else []) if (e := self.run.computed(hit.ref)) is not None
-                      and self.run.node(e).file != self.run.adapter]
+            events = [
+                e
+                for hit in (seen.hits() if seen else [])
+                if (e := self.run.computed(hit.ref)) is not None and self.run.node(e).file != self.run.adapter
+            ]
             if events:
                 return max(events, key=lambda e: e.seq)
-        own = [e for e in self.run.events if self.run.node(e).file != self.run.adapter and self.run.node(e).kind in ("assign", "after", "return")]
+        own = [
+            e
+            for e in self.run.events
+            if self.run.node(e).file != self.run.adapter and self.run.node(e).kind in ("assign", "after", "return")
+        ]
         return own[-1] if own else (self.run.events[-1] if self.run.events else None)
 
 
@@ -561,7 +688,8 @@ def _merged(findings: list[Finding]) -> list[Finding]:
     for finding in findings:
         for other in kept:
             same_place = finding.place.get("line") is not None and all(
-                finding.place.get(k) == other.place.get(k) for k in ("file", "cell", "line"))
+                finding.place.get(k) == other.place.get(k) for k in ("file", "cell", "line")
+            )
             one_cause = finding.id in ONE_CAUSE and finding.place.get("function") == other.place.get("function")
             if finding.kind == other.kind and finding.id == other.id and (same_place or one_cause):
                 other.layers = sorted({*other.layers, *finding.layers})

@@ -61,17 +61,32 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     if id is None:
         id = _idiom(lowered, matrices)
     computes = f"{message}: " + ", ".join(shown) if shown else message
-    finding = Finding(id, "crash", _phase(quantity), quantity, layer, computes, expected or "a value that conforms", None)
-    finding.fix = fix or "Make the dimensions of the operands agree: " + "; ".join(shown) if shown else fix or (
-        "The statement stops; see the message.")
+    finding = Finding(
+        id, "crash", _phase(quantity), quantity, layer, computes, expected or "a value that conforms", None
+    )
+    finding.fix = (
+        fix or "Make the dimensions of the operands agree: " + "; ".join(shown)
+        if shown
+        else fix or ("The statement stops; see the message.")
+    )
     finding.place = {
-        "file": error.file, "cell": error.cell, "line": error.line, "end_line": error.end_line or error.line,
-        "function": getattr(error, "function", None), "code": error.code,
+        "file": error.file,
+        "cell": error.cell,
+        "line": error.line,
+        "end_line": error.end_line or error.line,
+        "function": getattr(error, "function", None),
+        "code": error.code,
     }
     node = run.nodes.get(error.stmt or -1)
     if node is not None:
-        finding.place.update(function=node.fun, code=node.code or node.text, line=node.line, end_line=node.end_line,
-                             file=node.file, cell=node.cell)
+        finding.place.update(
+            function=node.fun,
+            code=node.code or node.text,
+            line=node.line,
+            end_line=node.end_line,
+            file=node.file,
+            cell=node.cell,
+        )
     finding.proved = bool(remedy)
     finding.layers = [layer] if layer else []
     return finding
@@ -79,8 +94,13 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
 
 #: Operations of R that are known to lose a shape → the mistake.
 LOSES_SHAPE = {
-    "apply": "r-apply-transpose", "sapply": "r-apply-transpose", "vapply": "r-apply-transpose",
-    "pmax": "r-pmax-dimension", "pmin": "r-pmax-dimension", "max": "r-pmax-dimension", "diag": "r-diag-scalar",
+    "apply": "r-apply-transpose",
+    "sapply": "r-apply-transpose",
+    "vapply": "r-apply-transpose",
+    "pmax": "r-pmax-dimension",
+    "pmin": "r-pmax-dimension",
+    "max": "r-pmax-dimension",
+    "diag": "r-diag-scalar",
 }
 
 
@@ -137,7 +157,12 @@ def _dropped(ref: int, run) -> bool:
         for candidate in candidates:
             for other in run.by_ref.get(candidate.ref, ()):
                 text = run.node(other).text
-                if (run.node(other).op or "").strip("`") in ("[", "[]") and "," in text and "drop" not in text and run.value(other).ndim == 1:
+                if (
+                    (run.node(other).op or "").strip("`") in ("[", "[]")
+                    and "," in text
+                    and "drop" not in text
+                    and run.value(other).ndim == 1
+                ):
                     return True
     return False
 
@@ -226,8 +251,16 @@ def _remedy(matrices, error, conclusion: Conclusion):
 
 
 def _arrangements(a: np.ndarray, b: np.ndarray):
-    forms_a = [("{a}", a, 0), ("{a}ᵀ", a.T, 1)] if a.ndim == 2 else [("{a}", a.reshape(-1, 1), 0), ("{a}ᵀ", a.reshape(1, -1), 1)]
-    forms_b = [("{b}", b, 0), ("{b}ᵀ", b.T, 1)] if b.ndim == 2 else [("{b}", b.reshape(-1, 1), 0), ("{b}ᵀ", b.reshape(1, -1), 1)]
+    forms_a = (
+        [("{a}", a, 0), ("{a}ᵀ", a.T, 1)]
+        if a.ndim == 2
+        else [("{a}", a.reshape(-1, 1), 0), ("{a}ᵀ", a.reshape(1, -1), 1)]
+    )
+    forms_b = (
+        [("{b}", b, 0), ("{b}ᵀ", b.T, 1)]
+        if b.ndim == 2
+        else [("{b}", b.reshape(-1, 1), 0), ("{b}ᵀ", b.reshape(1, -1), 1)]
+    )
     options = []
     for name_a, left, turned_a in forms_a:
         for name_b, right, turned_b in forms_b:

@@ -56,7 +56,9 @@ class Options:
         else:
             row = list(words) if len(words) != 1 else [words[0]] * hidden
         if len(row) != hidden:
-            raise InputError(f"--activation must name one activation, or one for each of the {hidden} hidden layers, not {len(row)}.")
+            raise InputError(
+                f"--activation must name one activation, or one for each of the {hidden} hidden layers, not {len(row)}."
+            )
         return [*row, self.output_activation]
 
 
@@ -148,8 +150,15 @@ def diagnose(candidate: str | Path, adapter: str | Path | None = None, **network
 class Session:
     """One candidate, its process and its probes."""
 
-    def __init__(self, process: CandidateProcess, options: Options, no_bias: tuple[int, ...], language: str,
-                 candidate: Path, adapter):
+    def __init__(
+        self,
+        process: CandidateProcess,
+        options: Options,
+        no_bias: tuple[int, ...],
+        language: str,
+        candidate: Path,
+        adapter,
+    ):
         self.process, self.options, self.no_bias, self.language = process, options, no_bias, language
         self.candidate, self.adapter = candidate, adapter
         self.declared = options.activations()
@@ -159,15 +168,34 @@ class Session:
 
     def probe(self, batch: int | None = None) -> Probe:
         last = self.declared[-1]
-        real = last in ("linear", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu", "silu") and self.options.loss in (
-            None, "quadratic", "mean_squared_error", "mean_absolute_error", "huber")
+        real = last in (
+            "linear",
+            "tanh",
+            "relu",
+            "leaky_relu",
+            "elu",
+            "softplus",
+            "gelu",
+            "silu",
+        ) and self.options.loss in (None, "quadratic", "mean_squared_error", "mean_absolute_error", "huber")
         o = self.options
         return make_probe(o.sizes, batch or o.batch, o.eta, o.seed, self.no_bias, "real" if real else "classes")
 
     def textbook(self, probe: Probe) -> Textbook:
         o = self.options
-        return Textbook(probe.W, probe.b, probe.X, probe.Y, probe.eta, list(self.declared), o.loss or "quadratic",
-                        o.loss is not None, o.slope, self.language, self.no_bias)
+        return Textbook(
+            probe.W,
+            probe.b,
+            probe.X,
+            probe.Y,
+            probe.eta,
+            list(self.declared),
+            o.loss or "quadratic",
+            o.loss is not None,
+            o.slope,
+            self.language,
+            self.no_bias,
+        )
 
     def run(self, probe: Probe, inject=(), **more) -> Recording:
         return self.process.run(probe.W, probe.b, probe.X, probe.Y, probe.eta, seed=probe.seed, inject=inject, **more)
@@ -175,8 +203,11 @@ class Session:
     def account(self, probe: Probe, recording: Recording, textbook: Textbook | None = None):
         textbook = textbook or self.textbook(probe)
         single = any(meta.dtype == "float32" for meta in recording.meta.values())
-        index = ValueIndex(recording.values, constant_factors(textbook.m, textbook.eta, textbook.Y.shape[0]),
-                           SAME_SINGLE if single else SAME)
+        index = ValueIndex(
+            recording.values,
+            constant_factors(textbook.m, textbook.eta, textbook.Y.shape[0]),
+            SAME_SINGLE if single else SAME,
+        )
         run = Run(recording, Path(self.adapter).name if self.adapter else None)
         W_new, b_new = self.returned(probe, recording)
         follower = Follower(textbook, index, W_new, b_new, ByUse(run), 1e-3 if single else 1e-6)
@@ -193,10 +224,11 @@ class Session:
             if len(W_new) != len(probe.W) or len(b_new) > len(probe.b):
                 raise failures.BadResult(
                     f"step in {whose} must return {len(probe.W)} weight matrices and {len(probe.b)} bias vectors, "
-                    f"not {len(W_new)} and {len(b_new)}: a matter of the adapter, not of the network.")
-            b_new = [*b_new, *[v for v in probe.b[len(b_new):]]]
+                    f"not {len(W_new)} and {len(b_new)}: a matter of the adapter, not of the network."
+                )
+            b_new = [*b_new, *list(probe.b[len(b_new) :])]
         W, b = [], []
-        for layer, (old, new) in enumerate(zip(probe.W, W_new), start=1):
+        for layer, (old, new) in enumerate(zip(probe.W, W_new, strict=False), start=1):
             new = np.asarray(new, dtype=float)
             if new.size == 0:  # arithmetic with NULL: the update came to nothing
                 new = old
@@ -205,9 +237,10 @@ class Session:
                 shape = " × ".join(map(str, new.shape)) or "one number"
                 raise failures.BadResult(
                     f"step in {whose} must return W[{layer}] as {old.shape[0]} × {old.shape[1]}, not {shape}{hint}: "
-                    "a matter of the adapter, not of the network.")
+                    "a matter of the adapter, not of the network."
+                )
             W.append(new)
-        for layer, (old, new) in enumerate(zip(probe.b, b_new), start=1):
+        for layer, (old, new) in enumerate(zip(probe.b, b_new, strict=False), start=1):
             new = np.asarray(new, dtype=float)
             if layer in self.no_bias:
                 b.append(old)
@@ -216,12 +249,13 @@ class Session:
                 new = old
             if new.size != old.size:
                 shape = " × ".join(map(str, new.shape)) or "one number"
-                if new.size == 1 or new.ndim == 2 and old.size in new.shape:
+                if new.size == 1 or (new.ndim == 2 and old.size in new.shape):
                     b.append(np.broadcast_to(new.ravel()[0], old.shape) if new.size == 1 else self._collapsed(new, old))
                     continue
                 raise failures.BadResult(
                     f"step in {whose} must return b[{layer}] with {old.size} elements, not {shape}: "
-                    "a matter of the adapter, or of a bias that changes its shape in the network.")
+                    "a matter of the adapter, or of a bias that changes its shape in the network."
+                )
             b.append(new.reshape(old.shape))
         return W, b
 
@@ -257,8 +291,10 @@ class Session:
         if factor is None or findings:
             return []
         if abs(factor - 2) > 1e-6:
-            self.notes.append(f"a second call in a row steps {factor:.6g} times as far: something is kept between the calls "
-                              "(a momentum of that size, or gradient sums that are not reset)")
+            self.notes.append(
+                f"a second call in a row steps {factor:.6g} times as far: something is kept between the calls "
+                "(a momentum of that size, or gradient sums that are not reset)"
+            )
             return []
         recording = self.run(probe, rehearse=1)
         later = self.account(probe, recording)
@@ -295,9 +331,14 @@ class Session:
             first.proved = True
             repairs += repair
             conclusion, findings = later, left
-        known = [*stands, *[f for f in findings if f.kind == "convention" or not any(_same_cause(f, g) for g in stands)]]
+        known = [
+            *stands,
+            *[f for f in findings if f.kind == "convention" or not any(_same_cause(f, g) for g in stands)],
+        ]
         unique = [f for place, f in enumerate(known) if not any(f is g for g in known[:place])]
-        return sorted(unique, key=lambda f: (f.kind == "convention", f.event.seq if f.event is not None else float("inf")))
+        return sorted(
+            unique, key=lambda f: (f.kind == "convention", f.event.seq if f.event is not None else float("inf"))
+        )
 
     def rate(self, probe: Probe, conclusion: Conclusion, findings: list[Finding]) -> None:
         """Whether a constant factor is a learning rate of the candidate's own: then another eta changes nothing."""
@@ -309,11 +350,16 @@ class Session:
             if again.status != "ok":
                 return
             W_new, _ = self.returned(probe, again)
-            if all(np.allclose(one, other, rtol=1e-12, atol=0) for one, other in zip(W_new, conclusion.follower.W_new)):
+            if all(
+                np.allclose(one, other, rtol=1e-12, atol=0)
+                for one, other in zip(W_new, conclusion.follower.W_new, strict=False)
+            ):
                 finding.id = None
                 finding.computes = "a step of a length of its own: the learning rate that step is given is not used"
-                finding.fix = (f"Not a bug in the gradients: the code steps by {finding.factor * probe.eta:.6g} times the gradient, "
-                               "whatever eta is; let step pass its eta on.")
+                finding.fix = (
+                    f"Not a bug in the gradients: the code steps by {finding.factor * probe.eta:.6g} times the gradient, "
+                    "whatever eta is; let step pass its eta on."
+                )
 
     # -- the report --------------------------------------------------------------------------------------------------
 
@@ -337,11 +383,19 @@ class Session:
                 "activation": state.activations[:-1],
                 "output_activation": state.activations[-1],
                 "loss": state.loss,
-                "inferred": sorted({"loss" if key == "loss" else ("output_activation" if key == f"A{conclusion.textbook.depth}"
-                                    else "activation") for key in state.inferred}),
+                "inferred": sorted(
+                    {
+                        "loss"
+                        if key == "loss"
+                        else ("output_activation" if key == f"A{conclusion.textbook.depth}" else "activation")
+                        for key in state.inferred
+                    }
+                ),
             },
         }
-        return Diagnosis(_plain(report), {"recording": recording, "conclusion": conclusion, "findings": findings, "probe": probe})
+        return Diagnosis(
+            _plain(report), {"recording": recording, "conclusion": conclusion, "findings": findings, "probe": probe}
+        )
 
     def beyond(self, recording: Recording, state, verdict: str) -> list[str]:
         """What other shapes show; nothing where step does not come back even in this one."""
@@ -349,15 +403,23 @@ class Session:
 
     def verified(self, conclusion: Conclusion, wrong: set[str]) -> list[str]:
         state = conclusion.state
-        names = [q for q, seen in state.seen.items() if seen and q not in wrong and state.used.get(q) is state.rights.get(q)
-                 or (seen and q not in wrong and state.used.get(q) is not None and state.used[q].right)]
+        names = [
+            q
+            for q, seen in state.seen.items()
+            if (seen and q not in wrong and state.used.get(q) is state.rights.get(q))
+            or (seen and q not in wrong and state.used.get(q) is not None and state.used[q].right)
+        ]
         for name, update in state.updates.items():
             right = update.formula is not None and update.formula.right and abs(update.keep - 1) < 1e-6
             if right and abs(update.rate + conclusion.textbook.eta) <= 1e-6 * conclusion.textbook.eta:
                 names.append(name)
                 if f"d{name[0]}{update.layer}" not in names:
                     names.append(f"d{name[0]}{update.layer}")
-                if update.quantity[0] == "W" and f"delta{update.layer}" not in names and f"delta{update.layer}" not in wrong:
+                if (
+                    update.quantity[0] == "W"
+                    and f"delta{update.layer}" not in names
+                    and f"delta{update.layer}" not in wrong
+                ):
                     names.append(f"delta{update.layer}")
         order = {"Z": 0, "A": 0, "d": 1, "W": 2, "b": 2}
         return sorted(set(names), key=lambda q: (order[q[0]], q.endswith("_new"), q))
@@ -366,7 +428,9 @@ class Session:
         spots = []
         sizes = self.options.sizes
         if len(set(sizes)) < len(sizes):
-            spots.append(f"Layers of equal width ({', '.join(map(str, sizes))}): a transposed square matrix shows in its values only.")
+            spots.append(
+                f"Layers of equal width ({', '.join(map(str, sizes))}): a transposed square matrix shows in its values only."
+            )
         if probe.X.shape[1] == 1:
             spots.append("A batch of one sample: sums and means over samples cannot be told apart.")
         if probe.Y.shape[0] == 1:

@@ -118,16 +118,34 @@ class State:
 
     def branch(self, cost: float) -> State:
         return State(
-            list(self.activations), dict(self.Z), dict(self.A), dict(self.delta), dict(self.rights), dict(self.used),
-            dict(self.seen), list(self.departures), dict(self.updates), dict(self.inferred), self.loss, self.cost + cost, self.weights,
+            list(self.activations),
+            dict(self.Z),
+            dict(self.A),
+            dict(self.delta),
+            dict(self.rights),
+            dict(self.used),
+            dict(self.seen),
+            list(self.departures),
+            dict(self.updates),
+            dict(self.inferred),
+            self.loss,
+            self.cost + cost,
+            self.weights,
         )
 
 
 class Follower:
     """Searches for the account of one recorded run."""
 
-    def __init__(self, textbook: Textbook, index: ValueIndex, W_new: list[np.ndarray], b_new: list[np.ndarray],
-                 by_use: Callable | None = None, loose: float = 1e-6):
+    def __init__(
+        self,
+        textbook: Textbook,
+        index: ValueIndex,
+        W_new: list[np.ndarray],
+        b_new: list[np.ndarray],
+        by_use: Callable | None = None,
+        loose: float = 1e-6,
+    ):
         self.textbook = textbook
         self.index = index
         self.W_new = W_new
@@ -221,8 +239,10 @@ class Follower:
         wanted = declared or earlier or "sigmoid"
         formulas = list(book.forward_activations(state.Z[layer], layer, wanted, declared is not None, last, t.slope))
         if declared is None and not last:
-            formulas = [Formula(f.id, f.text, f.value, right=True, declares=f.declares) if f.text == f"Z{layer}" else f
-                        for f in formulas]
+            formulas = [
+                Formula(f.id, f.text, f.value, right=True, declares=f.declares) if f.text == f"Z{layer}" else f
+                for f in formulas
+            ]
         return self._forward(state, layer, "A", formulas, wanted)
 
     def _forward(self, state: State, layer: int, letter: str, formulas: list[Formula], wanted: str | None):
@@ -310,7 +330,9 @@ class Follower:
                     new.inferred["loss"] = new.loss
             if not formula.right:
                 kind = "declaration" if formula.declares else ("unexplained" if formula.text == "?" else "bug")
-                new.departures.append(Departure(quantity, layer, "backward", formula, right, seen, kind, ties_of(formula, formulas)))
+                new.departures.append(
+                    Departure(quantity, layer, "backward", formula, right, seen, kind, ties_of(formula, formulas))
+                )
             self._parameter(new, layer, "W")
             if layer not in t.no_bias:
                 self._parameter(new, layer, "b")
@@ -346,7 +368,9 @@ class Follower:
                     state.updates[name] = Update(name, layer, 1.0, -t.eta, formula, right)
                     state.used[quantity] = formula
                     state.cost += COST["departure"]
-                    state.departures.append(Departure(quantity, layer, "backward", formula, right, self._zeros(formula.value)))
+                    state.departures.append(
+                        Departure(quantity, layer, "backward", formula, right, self._zeros(formula.value))
+                    )
                     return
         if idle:
             state.updates[name] = Update(name, layer, 1.0, 0.0, right, right)
@@ -409,7 +433,9 @@ class Follower:
                 gradient = self._plain_gradients(state, changed)
                 if gradient is not None:
                     value = gradient[layer][0 if letter == "W" else 1]
-                    yield Formula("sequential-update", f"d{letter}{layer} taken after the update of the layers {words}", value)
+                    yield Formula(
+                        "sequential-update", f"d{letter}{layer} taken after the update of the layers {words}", value
+                    )
         plain = self._plain_gradients(state, [])
         if plain is not None and letter == "W":
             mine = plain[layer][0]
@@ -474,10 +500,7 @@ class Follower:
         """Weights w_i with change = −eta Σ w_i gradient_i, where samples do not count equally."""
         delta, a = state.delta[layer], state.A[layer - 1]
         m = self.textbook.m
-        if letter == "W":
-            basis = np.column_stack([np.outer(delta[:, i], a[:, i]).ravel() for i in range(m)])
-        else:
-            basis = delta
+        basis = np.column_stack([np.outer(delta[:, i], a[:, i]).ravel() for i in range(m)]) if letter == "W" else delta
         if state.weights is not None:
             value = basis @ state.weights
             if proportion(change.ravel(), value, self.loose) is not None:

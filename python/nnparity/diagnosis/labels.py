@@ -25,10 +25,25 @@ def factor_text(factor: float, m: int, eta: float, n_out: int) -> str | None:
     sign = "−" if factor < 0 else ""
     size = abs(factor)
     words = [  # where two names fit one number, the first is meant
-        (1.0, ""), (eta, "η·"), (eta / m, "(η/m)·"), (float(m), "m·"), (1.0 / m, "(1/m)·"), (2.0, "2·"), (0.5, "½·"),
-        (2.0 / n_out, "(2/n)·"), (1.0 / n_out, "(1/n)·"), (float(n_out), "n·"), (2.0 / m, "(2/m)·"), (1 / eta, "(1/η)·"),
-        (2.0 * eta, "2η·"), (eta * m, "ηm·"), (2 * eta / m, "(2η/m)·"), (1.0 / (m * n_out), "(1/(m·n))·"),
-        (1.0 / m**2, "(1/m²)·"), (2.0 * m, "2m·"), (2.0 / (m * n_out), "(2/(m·n))·"),
+        (1.0, ""),
+        (eta, "η·"),
+        (eta / m, "(η/m)·"),
+        (float(m), "m·"),
+        (1.0 / m, "(1/m)·"),
+        (2.0, "2·"),
+        (0.5, "½·"),
+        (2.0 / n_out, "(2/n)·"),
+        (1.0 / n_out, "(1/n)·"),
+        (float(n_out), "n·"),
+        (2.0 / m, "(2/m)·"),
+        (1 / eta, "(1/η)·"),
+        (2.0 * eta, "2η·"),
+        (eta * m, "ηm·"),
+        (2 * eta / m, "(2η/m)·"),
+        (1.0 / (m * n_out), "(1/(m·n))·"),
+        (1.0 / m**2, "(1/m²)·"),
+        (2.0 * m, "2m·"),
+        (2.0 / (m * n_out), "(2/(m·n))·"),
     ]
     for value, text in words:
         if abs(size - value) <= 1e-9 * value:
@@ -163,7 +178,14 @@ def label_values(state, textbook, index: ValueIndex) -> dict[int, Label]:
                 note(index.find(term, parts=True), text, quantity, right, weight + 0.05)
                 running = running + term
                 note(index.find(running, parts=True), f"Σ{text}", quantity, right, weight + 0.1)
-    for value, text in ((t.m, "m"), (t.eta, "η"), (1 / t.m, "1/m"), (t.eta / t.m, "η/m"), (-t.eta, "−η"), (-t.eta / t.m, "−η/m")):
+    for value, text in (
+        (t.m, "m"),
+        (t.eta, "η"),
+        (1 / t.m, "1/m"),
+        (t.eta / t.m, "η/m"),
+        (-t.eta, "−η"),
+        (-t.eta / t.m, "−η/m"),
+    ):
         for hit in index.find(np.array(value)):
             if abs(hit.factor - 1) < 1e-12:
                 labels.setdefault(hit.ref, Label(text, "", True, 0.0))

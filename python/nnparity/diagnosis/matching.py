@@ -1,7 +1,8 @@
 """Find a textbook quantity among thousands of recorded values, whatever its layout, sign and scale.
 
-With random inputs two different quantities are never proportional by chance, so a recorded array that is proportional to
-a textbook quantity, element by element, *is* that quantity: transposed, flattened, with a bias row around it, or scaled.
+With random inputs two different quantities are never proportional by chance, so a recorded array that is proportional
+to a textbook quantity, element by element, *is* that quantity: transposed, flattened, with a bias row around it, or
+scaled.
 """
 
 from __future__ import annotations
@@ -154,7 +155,9 @@ class ValueIndex:
             factor = proportion(form, wanted, self.same)
             if factor is None:
                 continue
-            if np.count_nonzero(wanted) <= 2 and not np.any(np.abs(self._signed - factor) <= self.same * np.abs(self._signed)):
+            if np.count_nonzero(wanted) <= 2 and not np.any(
+                np.abs(self._signed - factor) <= self.same * np.abs(self._signed)
+            ):
                 continue
             return Hit(ref, factor, layout if kind == "whole" else "part")
         return None

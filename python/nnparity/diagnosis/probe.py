@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import itertools
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,13 @@ def make_probe(sizes, batch: int, eta: float, seed: int, no_bias=(), targets: st
     best, best_score = None, -1.0
     for attempt in range(200):
         random = np.random.default_rng([seed, attempt])
-        W = [random.normal(0, 1.0 / np.sqrt(max(1, n_in)) + 0.25, (n_out, n_in)) for n_in, n_out in zip(sizes, sizes[1:])]
-        b = [np.zeros(n) if layer in no_bias else random.normal(0, 0.4, n) for layer, n in enumerate(sizes[1:], start=1)]
+        W = [
+            random.normal(0, 1.0 / np.sqrt(max(1, n_in)) + 0.25, (n_out, n_in))
+            for n_in, n_out in itertools.pairwise(sizes)
+        ]
+        b = [
+            np.zeros(n) if layer in no_bias else random.normal(0, 0.4, n) for layer, n in enumerate(sizes[1:], start=1)
+        ]
         X = random.normal(0, 1, (sizes[0], batch))
         Y = _targets(random, sizes[-1], batch, targets)
         score = _quality(W, b, X)
@@ -55,8 +61,7 @@ def _targets(random, n: int, m: int, targets: str) -> np.ndarray:
     if targets == "real":
         return random.normal(0, 1, (n, m))
     if n == 1:
-        Y = np.array([[float(i % 2) for i in range(m)]])
-        return Y
+        return np.array([[float(i % 2) for i in range(m)]])
     classes = np.array([i % n for i in range(m)])
     random.shuffle(classes)
     Y = np.zeros((n, m))
@@ -67,7 +72,7 @@ def _targets(random, n: int, m: int, targets: str) -> np.ndarray:
 def _quality(W, b, X) -> float:
     """1 when every pre-activation is clear of zero and, in a batch, every unit is live for some samples and dead for others."""
     score, A = 1.0, X
-    for w, bias in zip(W, b):
+    for w, bias in zip(W, b, strict=False):
         Z = w @ A + bias[:, None]
         if np.min(np.abs(Z)) < 1e-3:
             score -= 0.5

@@ -47,8 +47,12 @@ def repaired(finding: Finding, textbook, state) -> dict[str, np.ndarray]:
 
     for layer in range(1, L + 1):
         name, known = state.activations[layer - 1], True
-        new.Z[layer] = choose(f"Z{layer}", book.forward_sums(textbook.W, textbook.b, new.A, new.Z, layer, layer in textbook.no_bias))
-        new.A[layer] = choose(f"A{layer}", book.forward_activations(new.Z[layer], layer, name, known, layer == L, textbook.slope))
+        new.Z[layer] = choose(
+            f"Z{layer}", book.forward_sums(textbook.W, textbook.b, new.A, new.Z, layer, layer in textbook.no_bias)
+        )
+        new.A[layer] = choose(
+            f"A{layer}", book.forward_activations(new.Z[layer], layer, name, known, layer == L, textbook.slope)
+        )
     for layer in range(L, 0, -1):
         formulas = book.output_deltas(new, textbook) if layer == L else book.hidden_deltas(new, textbook, layer, {})
         new.delta[layer] = choose(f"delta{layer}", formulas)

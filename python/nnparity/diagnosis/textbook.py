@@ -131,12 +131,20 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
             product + recycled(b[layer - 1], m, n).T,
         )
         yield Formula(
-            "r-recycling", f"W{layer}·{before} + b{layer} recycled along rows", product + np.resize(b[layer - 1], (n, m))
+            "r-recycling",
+            f"W{layer}·{before} + b{layer} recycled along rows",
+            product + np.resize(b[layer - 1], (n, m)),
         )
-        yield Formula("accumulator-not-reset", f"running sums of W{layer}·{before} over the units, + b{layer}",
-                      np.cumsum(product, axis=0) + bias)
-        yield Formula("accumulator-not-reset", f"running sums of W{layer}·{before} + b{layer} over the units",
-                      np.cumsum(product + bias, axis=0))
+        yield Formula(
+            "accumulator-not-reset",
+            f"running sums of W{layer}·{before} over the units, + b{layer}",
+            np.cumsum(product, axis=0) + bias,
+        )
+        yield Formula(
+            "accumulator-not-reset",
+            f"running sums of W{layer}·{before} + b{layer} over the units",
+            np.cumsum(product + bias, axis=0),
+        )
         yield Formula(None, f"W{layer}·{before} + 2·b{layer}", product + 2 * bias)
         yield Formula(None, f"(W{layer}·{before})·b{layer}", product * bias)
         yield Formula("bias-missing", f"W{layer}·{before} + mean(b{layer})", product + bias.mean())
@@ -165,12 +173,17 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
         if other < layer - 1 and signal.shape[0] == a.shape[0]:
             yield Formula("wrong-layer", f"W{layer}·A{other} + b{layer}", w @ signal + extra, used=(signal,))
     if layer - 1 in Z and not np.array_equal(Z[layer - 1], a):
-        yield Formula("wrong-layer", f"W{layer}·Z{layer - 1} + b{layer}", w @ Z[layer - 1] + extra, used=(Z[layer - 1],))
+        yield Formula(
+            "wrong-layer", f"W{layer}·Z{layer - 1} + b{layer}", w @ Z[layer - 1] + extra, used=(Z[layer - 1],)
+        )
     if min(w.shape) > 1:
         byrow = "r-byrow" if w.shape[0] != w.shape[1] else "transposed"
         for order, other in (("F", "C"), ("C", "F")):
-            yield Formula(byrow, f"(W{layer} filled the other way)·{before} + b{layer}",
-                          w.ravel(order=order).reshape(w.shape, order=other) @ a + extra)
+            yield Formula(
+                byrow,
+                f"(W{layer} filled the other way)·{before} + b{layer}",
+                w.ravel(order=order).reshape(w.shape, order=other) @ a + extra,
+            )
     if a.shape == w.shape and w.shape[0] != w.shape[1]:
         yield Formula("r-elementwise-for-matmul", f"W{layer} ⊙ {before} + b{layer}", w * a + extra)
     _ = name
@@ -198,8 +211,13 @@ def forward_activations(Z: np.ndarray, layer: int, wanted: str, known: bool, las
     for inner in ("sigmoid", "relu", "tanh"):
         chained = f"{inner}+softmax"
         option = {"output_activation" if last else "activation": chained}
-        yield Formula(None, f"softmax({inner}({z}))", softmax_over(activation_value(inner, Z), 0),
-                      right=not known and last, declares=option)
+        yield Formula(
+            None,
+            f"softmax({inner}({z}))",
+            softmax_over(activation_value(inner, Z), 0),
+            right=not known and last,
+            declares=option,
+        )
         if inner != "relu":
             outer = activation_value(inner, activation_value(inner, Z))
             yield Formula(None, f"{inner}({inner}({z}))", outer)
@@ -247,7 +265,9 @@ def _softmax_departures(Z: np.ndarray, z: str, right: np.ndarray) -> Iterator[Fo
 
 
 @quiet
-def slopes(name: str, Z: np.ndarray, A: np.ndarray, layer: int, slope: float, others: dict[int, tuple]) -> Iterator[Formula]:
+def slopes(
+    name: str, Z: np.ndarray, A: np.ndarray, layer: int, slope: float, others: dict[int, tuple]
+) -> Iterator[Formula]:
     """f'(Z[l]) and the factors that stand in its place in delta; `others` holds (Z, A) of the layers of equal width."""
     z, a = f"Z{layer}", f"A{layer}"
     right = activation_slope(name, Z, slope)
@@ -332,56 +352,120 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
                 kind = "missing-output-derivative"
             elif known and cancels and _proportional(value, (A - Y) * activation_slope(name, Z, slope)):
                 kind = "extra-output-derivative"
-            yield Formula(kind, delta_text(other, name, L), value, right=not known, declares={"loss": other},
-                          omits=kind == "missing-output-derivative")
+            yield Formula(
+                kind,
+                delta_text(other, name, L),
+                value,
+                right=not known,
+                declares={"loss": other},
+                omits=kind == "missing-output-derivative",
+            )
     error = A - Y
     factors = list(slopes(name, Z, A, L, slope, {k: (state.Z[k], state.A[k]) for k in state.Z}))
     ones = np.ones_like(A)
     if name != "linear":
-        yield Formula("extra-output-derivative" if cancels else "missing-output-derivative", f"{a} − {y}", error, omits=True)
+        yield Formula(
+            "extra-output-derivative" if cancels else "missing-output-derivative", f"{a} − {y}", error, omits=True
+        )
     for factor in factors:
         if factor.right:
-            identity = "extra-output-derivative" if cancels else (
-                "softmax-jacobian-diagonal" if name.endswith("softmax") else None)
+            identity = (
+                "extra-output-derivative"
+                if cancels
+                else ("softmax-jacobian-diagonal" if name.endswith("softmax") else None)
+            )
             yield Formula(identity, f"({a} − {y}) ⊙ {factor.text}", error * factor.value)
         elif not factor.omits:
             yield Formula(factor.id, f"({a} − {y}) ⊙ {factor.text}", error * factor.value, parts=(factor.value,))
     yield Formula(None, f"({a} − {y}) ⊙ {name}′ of {name}′", error * activation_slope(name, activation_slope(name, Z)))
     if textbook.language == "Python" and name in ("sigmoid", "tanh"):
         changed = error * (1 - error) if name == "sigmoid" else 1 - error**2
-        yield Formula("np-alias", f"({a} − {y}) ⊙ {name}′ of ({a} − {y}), for {a} was overwritten", error * changed, parts=(error,))
+        yield Formula(
+            "np-alias",
+            f"({a} − {y}) ⊙ {name}′ of ({a} − {y}), for {a} was overwritten",
+            error * changed,
+            parts=(error,),
+        )
     for order, targets, recorded in textbook.target_orders:
         value = delta_of(loss, name, Z, A, targets, slope)
         if value is not None:
-            yield Formula("shuffle-unpaired", f"delta{L} with {y} in another order than X ({order})", value, parts=(recorded,))
+            yield Formula(
+                "shuffle-unpaired", f"delta{L} with {y} in another order than X ({order})", value, parts=(recorded,)
+            )
     right_slope = activation_slope(name, Z, slope)
     inner = (error * right_slope).sum(axis=0)
-    yield Formula("r-vector-orientation" if textbook.language == "R" else "np-broadcast",
-                  f"({a} − {y}) · {name}′(Z{L}), one number per sample", np.broadcast_to(inner, A.shape), parts=(inner, *inner))
+    yield Formula(
+        "r-vector-orientation" if textbook.language == "R" else "np-broadcast",
+        f"({a} − {y}) · {name}′(Z{L}), one number per sample",
+        np.broadcast_to(inner, A.shape),
+        parts=(inner, *inner),
+    )
     squared = error**2
     for factor in (Formula(None, "1", ones), *[f for f in factors if f.right]):
         tail = "" if factor.text == "1" else f" ⊙ {factor.text}"
         yield Formula("squared-error-as-delta", f"({a} − {y})²{tail}", squared * factor.value, parts=(squared,))
-        yield Formula("squared-error-as-delta", f"½Σ({a} − {y})² per sample{tail}",
-                      np.broadcast_to(squared.sum(axis=0), A.shape) * factor.value)
+        yield Formula(
+            "squared-error-as-delta",
+            f"½Σ({a} − {y})² per sample{tail}",
+            np.broadcast_to(squared.sum(axis=0), A.shape) * factor.value,
+        )
         yield Formula("squared-error-as-delta", f"|{a} − {y}|{tail}", np.abs(error) * factor.value)
         yield Formula(None, f"({a} + {y}){tail}", (A + Y) * factor.value, parts=(A + Y,))
         yield Formula(None, f"{a}{tail}", A * factor.value)
         yield Formula(None, f"{y}{tail}", Y * factor.value)
         yield Formula(None, f"−({y}/{a}){tail}", -Y / A * factor.value, parts=(Y / A,))
-        yield Formula(None, f"({a} − {y})/({a}(1 − {a})){tail}", error / (A * (1 - A)) * factor.value,
-                      omits=factor.text == "1")
+        yield Formula(
+            None, f"({a} − {y})/({a}(1 − {a})){tail}", error / (A * (1 - A)) * factor.value, omits=factor.text == "1"
+        )
         yield Formula(None, f"({y}/{a} + (1 − {y})/(1 − {a})){tail}", (Y / A + (1 - Y) / (1 - A)) * factor.value)
-        yield Formula("label-encoding", f"({a} − {y} shifted by one class){tail}", (A - np.roll(Y, 1, axis=0)) * factor.value, parts=(np.roll(Y, 1, axis=0),))
-        yield Formula("label-encoding", f"({a} − {y} shifted by one class){tail}", (A - np.roll(Y, -1, axis=0)) * factor.value, parts=(np.roll(Y, -1, axis=0),))
-        yield Formula("label-encoding", f"({a} − {y} with classes shifted){tail}", (A - _dropped(Y, 1)) * factor.value, parts=(_dropped(Y, 1),))
-        yield Formula("label-encoding", f"({a} − {y} with classes shifted){tail}", (A - _dropped(Y, -1)) * factor.value, parts=(_dropped(Y, -1),))
-        yield Formula("shuffle-unpaired", f"({a} − {y} of the sample before){tail}", (A - np.roll(Y, 1, axis=1)) * factor.value, parts=(np.roll(Y, 1, axis=1),))
-        yield Formula("shuffle-unpaired", f"({a} − {y} of the sample behind){tail}", (A - np.roll(Y, -1, axis=1)) * factor.value, parts=(np.roll(Y, -1, axis=1),))
-        yield Formula("shuffle-unpaired", f"({a} − {y} in reverse){tail}", (A - Y[:, ::-1]) * factor.value, parts=(Y[:, ::-1],))
+        yield Formula(
+            "label-encoding",
+            f"({a} − {y} shifted by one class){tail}",
+            (A - np.roll(Y, 1, axis=0)) * factor.value,
+            parts=(np.roll(Y, 1, axis=0),),
+        )
+        yield Formula(
+            "label-encoding",
+            f"({a} − {y} shifted by one class){tail}",
+            (A - np.roll(Y, -1, axis=0)) * factor.value,
+            parts=(np.roll(Y, -1, axis=0),),
+        )
+        yield Formula(
+            "label-encoding",
+            f"({a} − {y} with classes shifted){tail}",
+            (A - _dropped(Y, 1)) * factor.value,
+            parts=(_dropped(Y, 1),),
+        )
+        yield Formula(
+            "label-encoding",
+            f"({a} − {y} with classes shifted){tail}",
+            (A - _dropped(Y, -1)) * factor.value,
+            parts=(_dropped(Y, -1),),
+        )
+        yield Formula(
+            "shuffle-unpaired",
+            f"({a} − {y} of the sample before){tail}",
+            (A - np.roll(Y, 1, axis=1)) * factor.value,
+            parts=(np.roll(Y, 1, axis=1),),
+        )
+        yield Formula(
+            "shuffle-unpaired",
+            f"({a} − {y} of the sample behind){tail}",
+            (A - np.roll(Y, -1, axis=1)) * factor.value,
+            parts=(np.roll(Y, -1, axis=1),),
+        )
+        yield Formula(
+            "shuffle-unpaired", f"({a} − {y} in reverse){tail}", (A - Y[:, ::-1]) * factor.value, parts=(Y[:, ::-1],)
+        )
         yield Formula("wrong-layer", f"(Z{L} − {y}){tail}", (Z - Y) * factor.value, parts=(Z - Y,))
-        yield Formula(None, f"mean error of the batch{tail}", np.broadcast_to(error.mean(axis=1, keepdims=True), A.shape) * factor.value)
-        yield Formula(None, f"error summed over the units{tail}", np.broadcast_to(error.sum(axis=0), A.shape) * factor.value)
+        yield Formula(
+            None,
+            f"mean error of the batch{tail}",
+            np.broadcast_to(error.mean(axis=1, keepdims=True), A.shape) * factor.value,
+        )
+        yield Formula(
+            None, f"error summed over the units{tail}", np.broadcast_to(error.sum(axis=0), A.shape) * factor.value
+        )
 
 
 def _dropped(Y: np.ndarray, by: int) -> np.ndarray:
@@ -426,9 +510,16 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
     others = {k: (state.Z[k], state.A[k]) for k in state.Z}
     backs: list[Formula] = [Formula(None, f"W{layer + 1}ᵀ·delta{layer + 1}", w.T @ d, right=True)]
     if layer + 1 in new_weights and new_weights[layer + 1].shape == w.shape:
-        backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1}", new_weights[layer + 1].T @ d))
-    backs.append(Formula("accumulator-not-reset", f"running sums of W{layer + 1}ᵀ·delta{layer + 1} over the units",
-                         np.cumsum(w.T @ d, axis=0)))
+        backs.append(
+            Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1}", new_weights[layer + 1].T @ d)
+        )
+    backs.append(
+        Formula(
+            "accumulator-not-reset",
+            f"running sums of W{layer + 1}ᵀ·delta{layer + 1} over the units",
+            np.cumsum(w.T @ d, axis=0),
+        )
+    )
     step = d @ A.T / textbook.m
     for scale in (1.0, float(textbook.m)):
         early = w - scale * textbook.eta * step
@@ -449,8 +540,14 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
     error = state.A[L] - textbook.Y
     if layer == L - 1:
         backs.append(Formula("missing-activation-derivative", f"W{layer + 1}ᵀ·(A{L} − Y)", w.T @ error))
-    backs.append(Formula(None, f"(Σ over units of delta{layer + 1})·Σ W{layer + 1}", np.outer(w.sum(axis=0), d.sum(axis=0))))
-    backs.append(Formula(None, f"W{layer + 1}ᵀ summed · mean delta", w.T @ np.broadcast_to(d.mean(axis=1, keepdims=True), d.shape)))
+    backs.append(
+        Formula(None, f"(Σ over units of delta{layer + 1})·Σ W{layer + 1}", np.outer(w.sum(axis=0), d.sum(axis=0)))
+    )
+    backs.append(
+        Formula(
+            None, f"W{layer + 1}ᵀ summed · mean delta", w.T @ np.broadcast_to(d.mean(axis=1, keepdims=True), d.shape)
+        )
+    )
     below = state.W_back.get(layer + 1) if hasattr(state, "W_back") else None
     if below is not None:
         backs.append(Formula(None, f"W{layer + 1}ᵀ·…", below))
@@ -462,18 +559,23 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
                 yield Formula(None, text, back.value * factor.value, right=True)
             elif back.right:
                 text = back.text if factor.omits else f"({back.text}) ⊙ {factor.text}"
-                yield Formula(factor.id, text, back.value * factor.value, omits=factor.omits,
-                              parts=() if factor.omits else (factor.value,))
-            elif factor.right:
-                yield Formula(back.id, f"({back.text}) ⊙ {factor.text}", back.value * factor.value, parts=(back.value,))
-            elif factor.omits or back.id == "stale-weights-in-delta":
+                yield Formula(
+                    factor.id,
+                    text,
+                    back.value * factor.value,
+                    omits=factor.omits,
+                    parts=() if factor.omits else (factor.value,),
+                )
+            elif factor.right or factor.omits or back.id == "stale-weights-in-delta":
                 yield Formula(back.id, f"({back.text}) ⊙ {factor.text}", back.value * factor.value, parts=(back.value,))
     if name == "relu":
         back = backs[0].value
         yield Formula("relu-mask-wrong", f"[W{layer + 1}ᵀ·delta{layer + 1} > 0] as mask", back * (back > 0))
         yield Formula("relu-mask-wrong", f"[Z{layer} > 0] alone", (Z > 0).astype(float))
     if name.endswith("softmax"):
-        J = activations.backprop_activation(name, Z, A, backs[0].value, _network_for(name, Z.shape[0], textbook.slope), FAST)
+        J = activations.backprop_activation(
+            name, Z, A, backs[0].value, _network_for(name, Z.shape[0], textbook.slope), FAST
+        )
         yield Formula(None, f"J(softmax)ᵀ·{backs[0].text}", J, right=True)
 
 
@@ -499,13 +601,18 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     if min(W.shape) > 1 and W.shape[0] != W.shape[1]:
         gradient = d @ a.T / m
         for order, other in (("F", "C"), ("C", "F")):
-            yield Formula("r-byrow", f"(1/m)·{name}·{before}ᵀ filled the other way",
-                          gradient.ravel(order=order).reshape(W.shape, order=other))
+            yield Formula(
+                "r-byrow",
+                f"(1/m)·{name}·{before}ᵀ filled the other way",
+                gradient.ravel(order=order).reshape(W.shape, order=other),
+            )
     for words, signal in ((f"Z{layer}", state.Z[layer]), (f"A{layer}", state.A[layer]), ("Y", textbook.Y)):
         if signal.shape == d.shape:
             yield Formula(None, f"(1/m)·{words}·{before}ᵀ", signal @ a.T / m)
     for sample, words in ((0, "first"), (m - 1, "last")):
-        yield Formula("batch-lost", f"{name}·{before}ᵀ of the {words} sample only", np.outer(d[:, sample], a[:, sample]))
+        yield Formula(
+            "batch-lost", f"{name}·{before}ᵀ of the {words} sample only", np.outer(d[:, sample], a[:, sample])
+        )
     yield Formula(None, f"mean({name})·mean({before})ᵀ", np.outer(d.mean(axis=1), a.mean(axis=1)))
     yield Formula("weights-for-inputs", f"mean({name}) ⊙ W{layer}", d.mean(axis=1)[:, None] * W)
     if W.shape == d.shape:
@@ -521,7 +628,9 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         yield Formula("missing-output-derivative", f"(1/m)·(A{layer} − Y)·{before}ᵀ", error @ a.T / m)
     else:
         back = textbook.W[layer].T @ state.delta[layer + 1]
-        yield Formula("missing-activation-derivative", f"(1/m)·(W{layer + 1}ᵀ·delta{layer + 1})·{before}ᵀ", back @ a.T / m)
+        yield Formula(
+            "missing-activation-derivative", f"(1/m)·(W{layer + 1}ᵀ·delta{layer + 1})·{before}ᵀ", back @ a.T / m
+        )
 
 
 @quiet
@@ -533,9 +642,15 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     collapsed = "bias-gradient-collapsed" if textbook.language == "R" else "np-scalar-sum"
     yield Formula(None, f"(1/m)·Σ {name}", d.mean(axis=1), right=True)
     if n > 1:
-        yield Formula(collapsed, f"Σ of all of {name}, one number for every unit", np.full(n, d.sum() / m),
-                      parts=(d.sum() / m, *d.sum(axis=0)))
-        yield Formula("bias-gradient-collapsed", f"{name} summed over the units (recycled)", np.resize(d.sum(axis=0), n))
+        yield Formula(
+            collapsed,
+            f"Σ of all of {name}, one number for every unit",
+            np.full(n, d.sum() / m),
+            parts=(d.sum() / m, *d.sum(axis=0)),
+        )
+        yield Formula(
+            "bias-gradient-collapsed", f"{name} summed over the units (recycled)", np.resize(d.sum(axis=0), n)
+        )
     for sample, words in ((0, "first"), (m - 1, "last")):
         yield Formula("batch-lost", f"{name} of the {words} sample only", d[:, sample])
     for other, delta in state.delta.items():
@@ -548,7 +663,9 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     b = textbook.b[layer - 1]
     yield Formula(None, f"(1/m)·Σ {name} ⊙ b{layer}", d.mean(axis=1) * b)
     if layer == textbook.depth:
-        yield Formula("missing-output-derivative", f"(1/m)·Σ (A{layer} − Y)", (state.A[layer] - textbook.Y).mean(axis=1))
+        yield Formula(
+            "missing-output-derivative", f"(1/m)·Σ (A{layer} − Y)", (state.A[layer] - textbook.Y).mean(axis=1)
+        )
     else:
         back = textbook.W[layer].T @ state.delta[layer + 1]
         yield Formula("missing-activation-derivative", f"(1/m)·Σ W{layer + 1}ᵀ·delta{layer + 1}", back.mean(axis=1))

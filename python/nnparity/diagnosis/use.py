@@ -35,7 +35,7 @@ class ByUse:
                 seen_refs.add(event.ref)
                 for form in _forms(value, n, m):
                     yield form, Seen((Hit(event.ref, 1.0, "as is"),), (), (), 1.0)
-            if value.size == n and value.ndim == 1 or (n == 1 and value.ndim == 0):
+            if (value.size == n and value.ndim == 1) or (n == 1 and value.ndim == 0):
                 per_node[event.node, event.path].append((event.ref, value.reshape(n)))
         for rows in per_node.values():
             if len(rows) % m == 0 and len(rows) >= m:
@@ -85,7 +85,8 @@ class ByUse:
         if np.any(change) and proportion(change, gradient, follower.loose) is not None:
             return True
         return bool(follower.index.find(gradient, parts=True)) or bool(
-            follower.index.find(np.outer(value[:, 0], state.A[layer - 1][:, 0]), parts=True) and t.m > 1
+            follower.index.find(np.outer(value[:, 0], state.A[layer - 1][:, 0]), parts=True)
+            and t.m > 1
             and follower.index.find(np.outer(value[:, 1], state.A[layer - 1][:, 1]), parts=True)
         )
 
