@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnparity.arithmetic import Arithmetic, Array
+from nnparity.losses import stable_pair
 from nnparity.network import NetworkDefinition
 from nnparity.optimizers import Optimizer
 
@@ -174,12 +175,14 @@ def fast_batches(
     Returns
     -------
     W, b : after the epoch
-    Z_L, A_L : n_L × n, each sample's outputs before its step, in the order of the samples
+    Z_L, A_L : n_L × n, each sample's outputs before its step, in the order of the samples; Z_L is zero where the loss does
+        not use it
     """
     W, b = [weights.copy() for weights in W], [biases.copy() for biases in b]
     n = order.size
+    from_Z = stable_pair(network) is not None  # the loss of the others needs A alone
     rows, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
-    Z_L, A_L = np.empty((n, network.sizes[-1])), np.empty((n, network.sizes[-1]))
+    Z_L, A_L = np.zeros((n, network.sizes[-1])), np.empty((n, network.sizes[-1]))
     steps: dict[int, FastStep] = {}
     with np.errstate(all="ignore"):
         for first in range(0, n, batch):
@@ -190,6 +193,7 @@ def fast_batches(
             rows.take(places, axis=0, out=stepper.inputs, mode="clip")
             targets.take(places, axis=0, out=stepper.targets, mode="clip")
             stepper.step()
-            Z_L[first : first + batch] = stepper.layers[-1].Z.T
+            if from_Z:
+                Z_L[first : first + batch] = stepper.layers[-1].Z.T
             A_L[first : first + batch] = stepper.layers[-1].A.T
     return W, b, Z_L.T, A_L.T

@@ -555,16 +555,23 @@ def _shrinking_indices(state: RStream, n: int, size: int) -> list[int]:
         bits = _bits(n)
         each = bits // 16 + 1
         lowest = max(2 ** (bits - 1) if bits else 0, n - (size - len(drawn)))  # after that many other bits, or none
-        used = 0
-        for value in _tries(state.look((2 * (n - lowest) + 16) * each), bits).tolist():
-            used += 1
-            if value < n:
-                drawn.append(value)
-                n -= 1
-                if n == lowest:
-                    break
-        state.skip(used * each)
+        tries = _tries(state.look((2 * (n - lowest) + 16) * each), bits)
+        taken = _below_shrinking(tries, n)[: n - lowest]
+        state.skip(int(taken[-1] + 1 if taken.size == n - lowest else tries.size) * each)
+        drawn.extend(tries[taken].tolist())
+        n -= taken.size
     return drawn
+
+
+def _below_shrinking(tries: Integers, n: int) -> Integers:
+    """Places of the tries that are below n, n falling by one with each of them."""
+    below = tries < n
+    while True:
+        # With the right number taken before each try, the answer is right; every pass is right for one try more at least.
+        again = tries < n - (np.cumsum(below) - below)
+        if np.array_equal(again, below):
+            return np.flatnonzero(below)
+        below = again
 
 
 def _sample_shrinking(state: RStream, n: int, size: int) -> Integers:
