@@ -410,7 +410,8 @@ clip_balls <- function(optimizer, gradients) {
 }
 
 # One step: each quantity out of the measured balls of its inputs. `step` is a list with network, optimizer, the pairs
-# of traces and inputs, the numbers of samples and layers, and an environment for what has been measured so far.
+# of traces and inputs, the numbers of samples and layers, an environment for what has been measured so far, and whether
+# infinite values are looked after.
 
 # A quantity that both evaluations computed.
 computed <- function(step, name) measured_once(step, name, step$traces, FALSE)
@@ -428,7 +429,7 @@ measured_once <- function(step, name, sources, before) {
     if (!has_shape(a, shape) || !has_shape(b, shape)) {
       a <- b <- if (length(shape) == 2L) matrix(NaN, shape[[1L]], shape[[2L]]) else rep(NaN, shape)
     }
-    assign(key, measure_pair(a, b), envir = step$measured)
+    assign(key, measure_pair(a, b, step$careful), envir = step$measured)
   }
   step$measured[[key]]
 }
@@ -576,11 +577,17 @@ step_bounds <- function(network, optimizer, trace_a, trace_b, inputs_a = NULL, i
   if (is.null(inputs_b)) inputs_b <- inputs_of(trace_b, "second", inputs_a)
   step <- list(
     network = network, optimizer = optimizer, traces = list(trace_a, trace_b), inputs = list(inputs_a, inputs_b),
-    samples = ncol(inputs_a$Y), layers = length(network$sizes) - 1L, measured = new.env()
+    samples = ncol(inputs_a$Y), layers = length(network$sizes) - 1L, measured = new.env(),
+    careful = FALSE
   )
   if (is.null(quantities)) quantities <- names(trace_a)
   suppressWarnings(lapply(stats::setNames(nm = quantities), function(name) {
     radius <- quantity_radius(step, name)
+    if (!is.null(radius) && !is.finite(sum(radius))) {
+      step$measured <- new.env()
+      step$careful <- TRUE
+      radius <- quantity_radius(step, name)
+    }
     if (is.null(radius)) 0 * (seq_along(trace_a[[name]]) > 0) else 2 * bound_safety * radius + bound_underflow
   }))
 }

@@ -9,7 +9,7 @@ docs/rounding.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -479,6 +479,8 @@ class Step:
     samples, layers : int
     measured, output : dict, list
         What has been measured so far, and the balls of the output layer once they are known.
+    careful : bool
+        Whether infinite values are looked after, which takes time.
     """
 
     network: NetworkDefinition
@@ -489,6 +491,7 @@ class Step:
     layers: int
     measured: dict[tuple[str, bool], Measured] = field(default_factory=dict)
     output: list[tuple[Ball, Ball]] = field(default_factory=list)
+    careful: bool = False
 
 
 def computed(step: Step, name: str) -> Measured:
@@ -508,7 +511,7 @@ def measured_once(step: Step, name: str, sources, before: bool) -> Measured:
         a, b = (None if source.get(name) is None else np.asarray(source[name], dtype=float) for source in sources)
         if a is None or b is None or a.shape != shape or b.shape != shape:
             a = b = np.full(shape, np.nan)
-        step.measured[name, before] = measure_pair(a, b)
+        step.measured[name, before] = measure_pair(a, b, step.careful)
     return step.measured[name, before]
 
 
@@ -695,6 +698,8 @@ def step_bounds(
     with np.errstate(all="ignore"):
         for name in trace_a if quantities is None else quantities:
             radius = quantity_radius(step, name)
+            if radius is not None and not np.isfinite(radius.sum()):
+                radius = quantity_radius(replace(step, measured={}, output=[], careful=True), name)
             if radius is None:
                 radius = np.zeros(np.shape(trace_a.get(name)))
             else:
