@@ -116,10 +116,11 @@ class RSide:
             optimizer["clip_norm"] = start.optimizer.clip_norm
         given = start.W is not None and start.b is not None
         parameters = {"W": _unnamed(start.W), "b": _unnamed(start.b)} if given else None
-        self.parameters = self._named(self.bridge.ask(
+        answer = self.bridge.ask(
             "begin", network=network, optimizer=optimizer, init=start.init, seed=start.seed,
             arithmetic=start.arithmetic, parameters=parameters,
-        ))  # fmt: skip
+        )  # fmt: skip
+        self.parameters, self._owner = self._named(answer), answer.owner
         return self.parameters
 
     def data(self, X: Array, Y: Array) -> None:
@@ -136,7 +137,8 @@ class RSide:
         answer = self.bridge.ask("step", first=first, last=last)
         trace = Trace(self._named(answer), inputs=dict(self.parameters))
         trace.inputs["Y"] = take_columns(self.Y, self.order[first - 1 : last] - 1)
-        trace.owner = answer.owner  # type: ignore[attr-defined]  # R's memory stays while the trace does
+        # R's memory stays while the trace does: its own, and that of the step before, whose results are its inputs.
+        trace.owner = (self._owner, answer.owner)  # type: ignore[attr-defined]
         self.parameters = {name: trace.get(f"{name}_new", trace.get(name)) for name in self.parameters}
         self._owner = answer.owner
         return trace
@@ -146,7 +148,6 @@ class RSide:
 
     def _named(self, answer: Answer) -> dict[str, Any]:
         # A number is a vector of one in R; its name tells that it is a number.
-        self._owner = answer.owner
         return {
             name: float(value[0]) if name in SCALARS and value.shape == (1,) else value
             for name, value in answer.items()
