@@ -113,9 +113,9 @@ place_of_row <- function(source, row) {
        code = if (!is.na(row)) text_of_row(source, row) else source$lines[first])
 }
 
-failure_json <- function(failure, store) {
+failure_json <- function(failure) {
   operands <- vapply(failure$operands %or% list(), function(operand) {
-    ref <- if (length(operand$value)) reference(store, operand$value)
+    ref <- if (length(operand$value)) reference(operand$value)
     json_lines(text = operand$text, node = operand$node, ref = ref)
   }, "")
   json_lines(

@@ -172,18 +172,15 @@ run_step <- function(request, k) {
   reset_recording(record, most[1], most[2])
   set.seed(seed)
   result <- NULL
-  store <- new_store()
-  current_store <<- store
+  reset_store()
   if (is.null(failure)) failure <- guarded(result <- eval(call, environment), limit)
   recording <<- running <<- FALSE
-  events <- events_json(store)
-  outcome <- if (is.null(failure)) result_json(result, store) else failure_json(failure, store)
+  events <- events_json()
+  outcome <- if (is.null(failure)) result_json(result) else failure_json(failure)
   new_nodes <- nodes_json(nodes_sent + 1L)
-  lines <- c(new_nodes, frames_json(), store$lines, events, refused, if (truncated) "{\"t\":\"truncated\"}", outcome)
-  respond(k, lines, store$values)
+  lines <- c(new_nodes, frames_json(), values_json(), events, refused, if (truncated) "{\"t\":\"truncated\"}", outcome)
+  respond(k, lines, store_values)
 }
-
-current_store <- NULL
 
 step_arguments <- function(request, k) {
   path <- file.path(exchange, paste0("request_", k, ".bin"))
@@ -230,7 +227,7 @@ frames_json <- function() {
     line = vapply(definition, `[[`, 1L, "line"), call_node = vapply(frames, `[[`, 1L, "call_node"))
 }
 
-events_json <- function(store) {
+events_json <- function() {
   n <- event_count
   if (!n) return(character())
   node <- event_node[seq_len(n)]
@@ -246,7 +243,7 @@ events_json <- function(store) {
   pick <- function(name) vapply(parts, function(part) part[[name]] %or% NA_character_, "")
   rows <- c(one, rep(many, lengths(values[many])))
   paths <- c(rep("", length(one)), pick("path"))
-  refs <- references(store, c(values[one], lapply(parts, `[[`, "x")), c(rep(NA_character_, length(one)), pick("class")),
+  refs <- references(c(values[one], lapply(parts, `[[`, "x")), c(rep(NA_character_, length(one)), pick("class")),
                      c(rep(NA_character_, length(one)), pick("container")))
   if (!length(rows)) return(character())
   order <- order(rows)
@@ -260,7 +257,7 @@ events_json <- function(store) {
 }
 
 # What step returned, or why that is not list(W =, b =).
-result_json <- function(result, store) {
+result_json <- function(result) {
   bad <- function(...) {
     json_lines(t = "result", status = "bad_result", message = paste0("step must return list(W =, b =), ", ...))
   }
@@ -278,7 +275,7 @@ result_json <- function(result, store) {
     refs[[name]] <- vapply(unclass(parts), function(part) {
       leaves <- leaves_of(part)
       if (length(leaves) != 1L) return(NA_integer_)
-      reference(store, leaves[[1]]$x, leaves[[1]]$class, leaves[[1]]$container)
+      reference(leaves[[1]]$x, leaves[[1]]$class, leaves[[1]]$container)
     }, 1L)
     wrong <- which(is.na(refs[[name]]))
     if (length(wrong)) return(bad("but ", name, "[[", wrong[1], "]] is ", describe(parts[[wrong[1]]])))

@@ -99,24 +99,28 @@ dim_of_leaf <- function(x) {
 
 # -- the store: each distinct array once ------------------------------------------------------------------------------
 
-new_store <- function() {
-  store <- new.env(parent = emptyenv())
-  store$keys <- new.env(hash = TRUE, parent = emptyenv())
-  store$scalars <- list()
-  store$values <- list()
-  store$lines <- character()
-  store$count <- 0L
-  store$offset <- 0
-  store
-}
-
 NUMBER_TYPES <- c(double = "float64", integer = "int32", logical = "bool", complex = "complex128")
 CLASSES <- c(double = "numeric", integer = "integer", logical = "logical", complex = "complex")
+
+store_count <- 0L
+store_values <- list()       # the numbers
+store_originals <- list()    # the arrays they came from
+store_dim <- store_class <- store_type <- store_container <- character()
+store_keys <- NULL
+store_scalars <- list()
+
+reset_store <- function() {
+  store_count <<- 0L
+  store_values <<- store_originals <<- list()
+  store_dim <<- store_class <<- store_type <<- store_container <<- character()
+  store_keys <<- new.env(hash = TRUE, parent = emptyenv())
+  store_scalars <<- list()
+}
 
 # The numbers of many leaves in the store: a list of plain arrays; class and container NA where they speak for
 # themselves. Equal bytes with equal dimensions and dress share one number. Scalars, by far the most in a network of
 # loops, go all at once.
-references <- function(store, leaves, classes, containers) {
+references <- function(leaves, classes, containers) {
   refs <- integer(length(leaves))
   types <- vapply(leaves, typeof, "")
   bare <- lengths(leaves) == 1L & is.na(classes) & is.na(containers) & types != "complex"
@@ -126,59 +130,66 @@ references <- function(store, leaves, classes, containers) {
     numbers <- as.double(unlist(leaves[which_ones]))
     negative_zero <- numbers == 0 & 1 / numbers < 0
     negative_zero[is.na(negative_zero)] <- FALSE
-    refs[which_ones[!negative_zero]] <- scalar_references(store, numbers[!negative_zero], type, type)
-    refs[which_ones[negative_zero]] <- scalar_references(store, numbers[negative_zero], type, "negative zero")
+    refs[which_ones[!negative_zero]] <- scalar_references(numbers[!negative_zero], type, type)
+    refs[which_ones[negative_zero]] <- scalar_references(numbers[negative_zero], type, "negative zero")
   }
-  for (k in which(!bare)) refs[k] <- array_reference(store, leaves[[k]], classes[k], containers[k])
+  for (k in which(!bare)) refs[k] <- array_reference(leaves[[k]], classes[k], containers[k])
   refs
 }
 
-reference <- function(store, x, class = NULL, container = NULL) {
-  references(store, list(x), class %or% NA_character_, container %or% NA_character_)
+reference <- function(x, class = NULL, container = NULL) {
+  references(list(x), class %or% NA_character_, container %or% NA_character_)
 }
 
-scalar_references <- function(store, numbers, type, key) {
+scalar_references <- function(numbers, type, key) {
   if (!length(numbers)) return(integer())
   numbers[is.na(numbers)] <- NaN
-  known <- store$scalars[[key]]
+  known <- store_scalars[[key]]
   fresh <- unique(numbers)
   fresh <- fresh[!(fresh %in% known$numbers)]
   if (length(fresh)) {
-    refs <- store$count + seq_along(fresh)
-    append_values(store, as.list(fresh), "1", 1L, CLASSES[[type]], NUMBER_TYPES[[type]], "scalar")
+    refs <- store(as.list(fresh), "1", CLASSES[[type]], NUMBER_TYPES[[type]], "scalar")
     known <- list(numbers = c(known$numbers, fresh), refs = c(known$refs, refs))
-    store$scalars[[key]] <- known
+    store_scalars[[key]] <<- known
   }
   known$refs[match(numbers, known$numbers)]
 }
 
-array_reference <- function(store, x, class, container) {
-  numbers <- if (is.complex(x)) Re(x) else as.double(x)
-  attributes(numbers) <- NULL
-  if (anyNA(numbers)) numbers[is.na(numbers)] <- NaN
-  size <- length(numbers)
+array_reference <- function(x, class, container) {
+  size <- length(x)
   dim <- paste(dim_of_leaf(x), collapse = ",")
   type <- typeof(x)
   if (is.na(class)) class <- CLASSES[[type]]
   if (is.na(container)) container <- container_of_leaf(x)
-  key <- paste(numbers[1L], numbers[(size + 1L) %/% 2L], numbers[size], size, dim, class, container)
-  for (candidate in store$keys[[key]]) {
-    if (identical(store$values[[candidate]], numbers, num.eq = FALSE)) return(candidate)
-  }
-  append_values(store, list(numbers), dim, size, class, NUMBER_TYPES[[type]], container)
-  ref <- store$count
-  store$keys[[key]] <- c(store$keys[[key]], ref)
+  key <- paste(c(x[c(1L, (size + 1L) %/% 2L, size)], dim, class, container), collapse = " ")
+  known <- store_keys[[key]]
+  # The very array is met again and again: R compares it with itself at once, without a copy.
+  for (candidate in known) if (identical(store_originals[[candidate]], x)) return(candidate)
+  numbers <- if (type == "complex") Re(x) else as.double(x)
+  attributes(numbers) <- NULL
+  if (anyNA(numbers)) numbers[is.na(numbers)] <- NaN
+  for (candidate in known) if (identical(store_values[[candidate]], numbers, num.eq = FALSE)) return(candidate)
+  ref <- store(list(numbers), dim, class, NUMBER_TYPES[[type]], container)
+  store_originals[[ref]] <<- x
+  assign(key, c(known, ref), envir = store_keys)
   ref
 }
 
-append_values <- function(store, values, dim, size, class, type, container) {
-  count <- length(values)
-  refs <- store$count + seq_len(count)
-  store$values[refs] <- values
-  offsets <- sprintf("%.0f", store$offset + (seq_len(count) - 1) * size)
-  store$lines[refs] <- json_lines(
-    t = "value", ref = refs, dim = I(paste0("[", dim, "]")), n = size, offset = I(offsets), class = class, dtype = type,
-    container = container)
-  store$count <- store$count + count
-  store$offset <- store$offset + count * size
+store <- function(values, dim, class, type, container) {
+  refs <- store_count + seq_along(values)
+  store_values[refs] <<- values
+  store_dim[refs] <<- dim
+  store_class[refs] <<- class
+  store_type[refs] <<- type
+  store_container[refs] <<- container
+  store_count <<- store_count + length(values)
+  refs
+}
+
+values_json <- function() {
+  if (!store_count) return(character())
+  sizes <- lengths(store_values)
+  offsets <- sprintf("%.0f", cumsum(c(0, sizes[-store_count])))
+  json_lines(t = "value", ref = seq_len(store_count), dim = I(paste0("[", store_dim, "]")), n = sizes, offset = I(offsets),
+             class = store_class, dtype = store_type, container = store_container)
 }
