@@ -396,7 +396,10 @@ def r_element_place(quantity: str, index: Sequence[int]) -> str:
 
 def check_data(network: NetworkDefinition, X: Any, Y: Any) -> tuple[Array, Array]:
     """X n₀ × n and Y n_L × n with finite numbers; otherwise InputError."""
-    X = check_matrix(X, "X", rows=network.sizes[0])
+    n_in = network.sizes[0]
+    if np.ndim(X) == 2 and np.shape(X)[0] != n_in and np.shape(X)[1] == n_in:
+        stop_input(f"X must have one column per sample, {n_in} x any, not {np.shape(X)[0]} x {n_in}: give X.T and Y.T")
+    X = check_matrix(X, "X", rows=n_in)
     Y = check_matrix(Y, "Y", rows=network.sizes[-1], columns=X.shape[1])
     return check_finite(X, "X"), check_finite(Y, "Y")
 

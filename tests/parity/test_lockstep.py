@@ -223,6 +223,7 @@ def test_assert_parity_raises(bridge, monkeypatch):
     ("X", "Y", "sentence"),
     [
         (np.ones((3, 7)), np.ones((3, 7)), "X must be 4 x any, not 3 x 7"),
+        (np.ones((7, 4)), np.ones((7, 3)), "X must have one column per sample, 4 x any, not 7 x 4: give X.T and Y.T"),
         (np.ones((4, 7)), np.ones((3, 6)), "Y must be 3 x 7, not 3 x 6"),
         (np.full((4, 7), np.nan), np.ones((3, 7)), "X must hold finite numbers only, not NaN"),
         ("text", np.ones((3, 7)), "X must be a matrix of numbers, not 'text'"),
