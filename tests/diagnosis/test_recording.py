@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import textwrap
 import time
 
@@ -341,6 +343,29 @@ def test_grandchildren_end_with_the_candidate(tmp_path):
     assert run(tmp_path, source).status == "ok"
     time.sleep(1.3)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", ["net.py", pytest.param("net.R", marks=needs_r)])
+def test_nothing_outlives_a_parent_that_is_killed(tmp_path, name):
+    candidate = write(tmp_path, RIGHT if name.endswith("py") else RIGHT_R, name)
+    code = f"""
+import sys, time
+from nnparity.diagnosis.recording import CandidateProcess
+process = CandidateProcess()
+process.load({str(candidate)!r})
+print(process._child.pid, process._workplace.temporary, flush=True)
+time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    pid, folder = parent.stdout.readline().split()
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and (os.path.exists(f"/proc/{pid}") or os.path.exists(folder)):
+        time.sleep(0.05)
+    assert not os.path.exists(folder)
+    assert not os.path.exists(f"/proc/{pid}")
 
 
 # -- R, through the same door ---

@@ -79,6 +79,14 @@ ENVIRONMENT = {
     "LANGUAGE": "en",
 }
 
+# The candidate must not outlive its parent, however that ends: a guard reads from a pipe that closes with the parent,
+# then kills the candidate, removes its folder ($0) and ends its group. The candidate itself has nothing to read from.
+OUTLIVE = """
+exec 3<&0
+{ cat <&3 >/dev/null; kill -KILL $$; rm -rf "$0"; kill -KILL 0; } >/dev/null 2>&1 &
+exec "$@" </dev/null 3<&-
+"""
+
 SECONDS = 60.0
 GRACE = 4.0
 MOST_EVENTS = 200_000
@@ -389,10 +397,10 @@ class CandidateProcess:
         else:
             command = [sys.executable, str(here / "recorder_python.py")]
         self._child = subprocess.Popen(
-            [*command, str(self._workplace.exchange)],
+            ["/bin/sh", "-c", OUTLIVE, str(self._workplace.temporary), *command, str(self._workplace.exchange)],
             cwd=self._workplace.path,
             env={**os.environ, **ENVIRONMENT},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -415,9 +423,10 @@ class CandidateProcess:
         child.kill()
         child.wait()
         self._output.join()
-        assert child.stdout is not None
-        with contextlib.suppress(OSError):
-            child.stdout.close()
+        for stream in (child.stdin, child.stdout):
+            assert stream is not None
+            with contextlib.suppress(OSError):
+                stream.close()
 
     def _ask(self, lines: list[str], numbers: Iterable[Array] = (), timeout: float | None = None) -> Answer:
         assert self._child is not None

@@ -48,19 +48,20 @@ class Workplace:
     original : Path, the candidate's own folder
     path : Path, where the candidate runs
     exchange : Path, an empty folder for requests and responses, outside of it
+    temporary : Path, the folder that holds the copy and the exchange
     """
 
     def __init__(self, folder: Path) -> None:
         self.original = folder.resolve()
-        self._temporary = Path(tempfile.mkdtemp(prefix="nnparity-")).resolve()
-        self.exchange = self._temporary / "exchange"
+        self.temporary = Path(tempfile.mkdtemp(prefix="nnparity-")).resolve()
+        self.exchange = self.temporary / "exchange"
         self.exchange.mkdir()
         self.copied = is_small(self.original)
         self.path = self._copy() if self.copied else self.original
         self._found = {name for name in DROPPINGS if (self.path / name).exists()}
 
     def _copy(self) -> Path:
-        around = self._temporary / "around"
+        around = self.temporary / "around"
         around.mkdir()
         path = around / (self.original.name or "candidate")
         shutil.copytree(self.original, path, ignore=_leave_out, ignore_dangling_symlinks=True)
@@ -95,7 +96,7 @@ class Workplace:
             for name in DROPPINGS:
                 if name not in self._found:
                     _remove(self.path / name)
-        shutil.rmtree(self._temporary, ignore_errors=True)
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
 
 def is_small(folder: Path) -> bool:
