@@ -519,6 +519,14 @@ def test_functions_only_takes_definitions_and_skips_actions(load):
     assert next(f for f in process.loaded.functions if f.name == "make").args == ("k",)
 
 
+def test_functions_are_listed_with_what_they_take(load):
+    code = "f <- function(x, ..., rate = 0.1) {\n  inner <- function(y) y\n  inner(x)\n}\n"
+    code += "step <- function(W, b, X, Y, eta) NULL\n"
+    f, step = load(code).loaded.functions
+    assert (f.name, f.args, f.optional, f.line) == ("f", ("x", "...", "rate"), ("rate",), 1)
+    assert step.args == ("W", "b", "X", "Y", "eta")
+
+
 def test_rm_list_ls_setwd_and_sourced_files(load, tmp_path):
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "act.R").write_text("\nsigmoid <- function(z) {\n  s <- 1 / (1 + exp(-z))\n  s\n}\n")

@@ -353,11 +353,13 @@ rewrite_function <- function(literal, row, scope, name) {
   inner <- kids_of(source, row)
   inner <- inner[!source$terminal[inner]]
   around <- if (is.null(name) || !nzchar(name)) scope$fun else name
-  scope <- list(source = source, fun = around, formals = names(formals))
+  nested <- isTRUE(scope$inside)
+  scope <- list(source = source, fun = around, formals = names(formals), inside = TRUE)
   line <- if (is.na(row)) source$line1_default %or% 1L else source$line1[row]
   id <- length(function_list) + 1L
   function_list[[id]] <<- list(
-    name = name %or% "", fun = scope$fun, arguments = names(formals), file = source$path, line = source$line[line])
+    name = name %or% "", fun = scope$fun, arguments = names(formals), file = source$path, line = source$line[line],
+    optional = names(formals)[!vapply(as.list(formals), is_empty, NA)], nested = nested)
   if (only_dispatches(literal[[3]])) return(literal)
 
   given <- which(!vapply(as.list(formals), is_empty, NA))

@@ -79,12 +79,12 @@ answer_load <- function(request, k) {
   respond(k, lines)
 }
 
-# The candidate's functions with their arguments, and where they are defined.
+# The candidate's functions with their arguments, and where they are defined; those inside of others cannot be called.
 functions_json <- function() {
-  named <- Filter(function(f) nzchar(f$name), function_list)
+  named <- Filter(function(f) nzchar(f$name) && !f$nested, function_list)
+  texts <- function(x) I(json_array(if (length(x)) json_string(x)))
   json_array(vapply(named, function(f) {
-    arguments <- json_array(if (length(f$arguments)) json_string(f$arguments))
-    json_lines(name = f$name, args = I(arguments), file = f$file, line = f$line)
+    json_lines(name = f$name, args = texts(f$arguments), optional = texts(f$optional), file = f$file, line = f$line)
   }, ""))
 }
 
