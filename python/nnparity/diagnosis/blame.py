@@ -81,7 +81,7 @@ class Blamer:
         return best
 
     def _chosen(self, event, departure):
-        """The statement that put the wrong one of two values into a name, if the expression itself is right for that name."""
+        """The statement that put the wrong one of two values into a name whose expression is right for that name."""
         refs = {hit.ref for used in departure.formula.used for hit in self.follower.present(used).hits()}
         reads = [operand for operand in self.run.operands(event) if operand.ref in refs]
         for operand in list(reads):
@@ -95,7 +95,7 @@ class Blamer:
         return None
 
     def _prepared(self, part, departure):
-        """The assignment that prepared the wrong factor for the expression which gives the wrong value, and for nothing else."""
+        """The assignment that prepared the wrong factor for the expression with the wrong value, for nothing else."""
         refs = {hit.ref for hit in self.follower.present(np.asarray(part)).hits()}
         for event in self.events_of(departure.seen)[:1]:
             reads = self.run.operands(event)
@@ -135,7 +135,7 @@ class Blamer:
         return None
 
     def _is_textbook(self, part: np.ndarray, departure) -> bool:
-        """A wrong part that stands in the right program too (a softmax' own a(1 − a), say) says nothing of the place."""
+        """A wrong part that stands in the right program too (softmax' own a(1 − a), say) says nothing of the place."""
         return any(
             self.labels.get(hit.ref) is not None and self.labels[hit.ref].right
             for hit in self.follower.present(part).hits()
@@ -144,8 +144,9 @@ class Blamer:
     # -- a value that is right as such, but used where more was due --------------------------------------------------
 
     def _omission(self, event, departure):
-        """The use decides: the definition of the name that was used too early, else the expression that uses the value."""
-        refs = {hit.ref for hit in departure.seen.hits()}
+        """The use decides: the definition of the name used too early, else the expression that uses the value."""
+        hits = departure.seen.hits()
+        refs = {hit.ref for hit in hits if abs(abs(hit.factor) - 1) < 1e-9} or {hit.ref for hit in hits}
         use = self._use_of(refs, event.seq)
         if use is None:
             return event
@@ -163,7 +164,7 @@ class Blamer:
             return self._inside(definition, refs) or definition
         for call, frame in self.run.calls_above(operand.frame):  # an argument
             if event.frame == frame:
-                for argument in self.run.arguments(call, frame, consumer.seq):
+                for argument in self.run.arguments(call, frame):
                     if argument.ref in refs:
                         if self.run.node(argument).kind in READS:
                             origin = self.run.definition(argument)
@@ -172,7 +173,7 @@ class Blamer:
         return consumer if event.frame != consumer.frame else event
 
     def _changed_nothing(self, refs: set[int], event, consumer):
-        """A partial assignment, between the computation and the use, that left the value as it was: a mask that never bites."""
+        """A partial assignment, between computation and use, that left the value as it was: a mask that never bites."""
         idle = [
             other
             for ref in refs
@@ -208,12 +209,12 @@ class Blamer:
                 call = self.run.call_of(other.frame)
                 if frame is None or call is None:
                     continue
-                if any(argument.ref == ref for argument in self.run.arguments(*call, other.seq)):
+                if any(argument.ref == ref for argument in self.run.arguments(*call)):
                     return other
         return None
 
     def _inside(self, definition, refs):
-        """The event in a function called by an assignment that computed the assigned value; None where it computed it itself."""
+        """The event, in a function an assignment called, that computed the value; None where it computed it itself."""
         statement = self.run.statement(definition)
         calls = {id for id, node in self.run.nodes.items() if node.stmt == statement.id and node.kind == "call"} | {
             statement.id
@@ -265,7 +266,7 @@ class Blamer:
         call = self.run.call_of(event.frame)
         if call is None:
             return False
-        for seen in self.run.arguments(*call, event.seq):
+        for seen in self.run.arguments(*call):
             given = normal_form(self.run.value(seen))
             if given.shape != value.shape:
                 continue
