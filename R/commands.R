@@ -1,8 +1,8 @@
-# The commands train, predict, evaluate and plot, out of tables: a row for each option, the same rows as in Python's commands, so
-# that both languages take and teach the same.
+# The commands train, predict, evaluate and plot, out of tables: a row for each option, the same rows as in Python's
+# commands, so that both languages take and teach the same.
 #
-# A row is option, kind, what stands for its value in the help, default, help. Kinds: text, number, count, counts (numbers
-# separated by commas), words (separated by commas), flag.
+# A row is option, kind, what stands for its value in the help, default, help. Kinds: text, number, count, counts
+# (numbers separated by commas), words (separated by commas), flag.
 
 DATA_OPTIONS <- list(
   c("--labels", "text", "FILE", "", "IDX file of the labels, where it does not lie beside the images."),
@@ -12,7 +12,7 @@ DATA_OPTIONS <- list(
 TRAIN_OPTIONS <- c(DATA_OPTIONS, list(
   c("--hidden", "counts", "N,N", "30", "Widths of the hidden layers; 0 for none."),
   c("--activation", "words", "WORD", "sigmoid", "Activation of the hidden layers: one, or one per layer."),
-  c("--output-activation", "text", "WORD", "", "Activation of the output layer; sigmoid for classes, linear for numbers."),
+  c("--output-activation", "text", "WORD", "", "Output activation; sigmoid for classes, linear for numbers."),
   c("--loss", "text", "WORD", "quadratic", "Loss, such as categorical_cross_entropy with softmax."),
   c("--slope", "number", "NUMBER", "0.01", "Slope of leaky_relu below zero."),
   c("--no-bias", "counts", "LAYERS", "", "Layers without a bias, such as 1,2."),
@@ -108,7 +108,8 @@ one_number <- function(text, option) {
 # A whole number as the user types it.
 one_count <- function(text, option) {
   value <- one_number(text, option)
-  if (!is.finite(value) || value != trunc(value)) stop_input(paste0(option, " must be a whole number, not ", describe(text)))
+  whole <- is.finite(value) && value == trunc(value)
+  if (!whole) stop_input(paste0(option, " must be a whole number, not ", describe(text)))
   value
 }
 
@@ -126,8 +127,8 @@ KINDS <- list(
   words = function(text, option) parts_of(text)
 )
 
-# Arguments of the command line: list(arguments =, options =), the options by name with "_" for "-"; those that were not given and
-# have no default are NULL. `--option=value` and `--option value` are the same.
+# Arguments of the command line: list(arguments =, options =), the options by name with "_" for "-"; those that were
+# not given and have no default are NULL. `--option=value` and `--option value` are the same.
 parse_arguments <- function(words, rows, names) {
   table <- do.call(rbind, rows)
   options <- stats::setNames(vector("list", nrow(table)), option_name(table[, 1L]))
@@ -187,7 +188,8 @@ help_text <- function(text, rows) {
 
 # --- data ------------------------------------------------------------------------------------------------------------
 
-# A data set; the label's column, where it is given, makes it a CSV file, and so does a task that asks for another reading.
+# A data set; the label's column, where it is given, makes it a CSV file, and so does a task that asks for another
+# reading.
 load_any <- function(path, labels = NULL, label = "auto", task = "auto") {
   column <- if (grepl("^[0-9]+$", label)) as.double(label) else label
   data <- if (label == "auto") load_data(path, labels) else load_csv(path, label = column)
@@ -264,8 +266,9 @@ command_train <- function(words) {
     model <- prepare_model(
       table, sample$y, options$hidden[options$hidden != 0], options$activation, options$output_activation, options$loss,
       slope = options$slope, no_bias = if (is.null(options$no_bias)) integer() else options$no_bias, l1 = options$l1,
-      l2 = options$l2, init = options$init, optimizer = options$optimizer, eta = options$eta, clip_norm = options$clip_norm,
-      epochs = options$epochs, batch = options$batch, schedule = options$schedule, dropout = options$dropout,
+      l2 = options$l2, init = options$init, optimizer = options$optimizer, eta = options$eta,
+      clip_norm = options$clip_norm, epochs = options$epochs, batch = options$batch,
+      schedule = options$schedule, dropout = options$dropout,
       patience = options$patience, monitor = options$monitor, scaling = options$scaling,
       task = if (is.null(sample$classes)) "numbers" else "classes",
       seed = options$seed, arithmetic = if (options$exact) "exact" else "fast"
@@ -366,7 +369,9 @@ history_picture <- function(model, options, path) {
 }
 
 confusion_picture <- function(model, options, path) {
-  if (length(model$targets$classes) == 0L) stop_input("a confusion matrix needs a network that predicts classes, not numbers")
+  if (length(model$targets$classes) == 0L) {
+    stop_input("a confusion matrix needs a network that predicts classes, not numbers")
+  }
   sample <- required_data(model, options)
   outputs <- predict_outputs(model, named_table(sample$X, sample$features))
   counts <- confusion_matrix(t(outputs), t(encode_targets(model$targets, sample$y)))

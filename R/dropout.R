@@ -2,8 +2,8 @@
 #
 # What is left is scaled by 1/(1 - p), so that prediction needs no change (Srivastava et al. 2014, section 10).
 
-# One mask for each hidden layer, n_l x m: 0 with probability p = dropout, else 1/(1 - p). The stream moves on by n_l m words a
-# layer, layer 1 first, each by column.
+# One mask for each hidden layer, n_l x m: 0 with probability p = dropout, else 1/(1 - p). The stream moves on by n_l
+# m words a layer, layer 1 first, each by column.
 draw_masks <- function(network, dropout, m, stream) {
   lapply(network$sizes[-c(1L, length(network$sizes))], function(units) {
     U <- matrix(r_runif(stream, units * m), units, m)
@@ -11,8 +11,8 @@ draw_masks <- function(network, dropout, m, stream) {
   })
 }
 
-# The way forward with masks: Z[l] = W[l] D[l-1] + b[l], A[l] = f_l(Z[l]), D[l] = A[l] * mask[l], D[0] = X: list(Z =, A =, D =);
-# A[[1]] and D[[1]] are X, the output layer has no mask.
+# The way forward with masks: Z[l] = W[l] D[l-1] + b[l], A[l] = f_l(Z[l]), D[l] = A[l] * mask[l], D[0] = X: list(Z =,
+# A =, D =); A[[1]] and D[[1]] are X, the output layer has no mask.
 dropout_forward <- function(network, W, b, X, masks, arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
   Z <- list()

@@ -1,4 +1,5 @@
-# The door for data analysis: fit_network() takes matrices, data frames or a formula, and its result prints, predicts and plots.
+# The door for data analysis: fit_network() takes matrices, data frames or a formula, and its result prints, predicts
+# and plots.
 
 # Fits a network to data with one row per observation: a model of class "nnparity_network".
 # X: a matrix or a data frame of numbers; or a formula, `y ~ .`, with `data`.
@@ -46,7 +47,8 @@ resume_network <- function(model, X, y, epochs = NULL, validation = NULL, verbos
   train_model(model, X, y, validation, epochs, on_epoch)
 }
 
-# newdata: as X in `fit_network`. type: "class" (a factor; numbers for regression) or "outputs" (the network's, n x n_L).
+# newdata: as X in `fit_network`. type: "class" (a factor; numbers for regression) or "outputs" (the network's, n x
+# n_L).
 predict.nnparity_network <- function(object, newdata, type = "class", ...) {
   check_word(type, c("class", "outputs"), "type")
   if (!is.null(object$terms) && is.data.frame(newdata)) {
@@ -75,7 +77,8 @@ summary.nnparity_network <- function(object, ...) {
     largest = vapply(final$W, max, 0),
     norm = vapply(final$W, function(W) sqrt(sum(W * W)), 0)
   )
-  structure(list(text = describe_model(object), weights = weights, history = object$state$history), class = "summary.nnparity_network")
+  shown <- list(text = describe_model(object), weights = weights, history = object$state$history)
+  structure(shown, class = "summary.nnparity_network")
 }
 
 print.summary.nnparity_network <- function(x, ...) {

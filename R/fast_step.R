@@ -1,8 +1,8 @@
 # The plain step's formulas without its checks and calls: the same bits as `training_step`, sooner.
 #
-# Here for speed alone, and beside the plain step, which says what is computed; a test holds both together bit for bit. It covers
-# plain gradient descent in fast arithmetic without penalties, for the activations and losses of FAST_ACTIVATIONS and
-# FAST_OUTPUTS.
+# Here for speed alone, and beside the plain step, which says what is computed; a test holds both together bit for
+# bit. It covers plain gradient descent in fast arithmetic without penalties, for the activations and losses of
+# FAST_ACTIVATIONS and FAST_OUTPUTS.
 
 # list(A, slope): A = sigma(Z), slope = sigma'(Z), both out of E = e^-|z| as in `activations`.
 sigmoid_fast <- function(Z) {
@@ -75,8 +75,8 @@ fast_step_applies <- function(network, optimizer, dropout, arithmetic) {
   plain && no_penalty && known && !single && output %in% names(FAST_OUTPUTS[[network$loss]])
 }
 
-# All batches of an epoch, as `run_batches`: list(W =, b =, Z_L =, A_L =): parameters after it; each sample's outputs before its
-# step, n_L x n, in the order of the samples.
+# All batches of an epoch, as `run_batches`: list(W =, b =, Z_L =, A_L =): parameters after it; each sample's outputs
+# before its step, n_L x n, in the order of the samples.
 fast_batches <- function(network, optimizer, batch, W, b, X, Y, order) {
   layers <- length(W)
   output <- FAST_OUTPUTS[[network$loss]][[network$activations[layers]]]

@@ -13,8 +13,8 @@ accuracy <- function(A, Y, arithmetic = "fast") {
   sum(classify(A) == classify(Y)) / ncol(Y)
 }
 
-# The share of samples whose target class is among the k with the largest outputs; of equal outputs, those of earlier units
-# come first.
+# The share of samples whose target class is among the k with the largest outputs; of equal outputs, those of earlier
+# units come first.
 top_k_accuracy <- function(A, Y, k = 5) {
   k <- check_count(k, "k")
   target <- classify(Y)
@@ -47,7 +47,8 @@ r_squared <- function(A, Y, arithmetic = "fast") {
   if (isTRUE(spread > 0)) 1 - arithmetic$total(R * R) / spread else NaN
 }
 
-# One entry for each measure of outputs against targets: value(A, Y, arithmetic), one number, and whether larger is better.
+# One entry for each measure of outputs against targets: value(A, Y, arithmetic), one number, and whether larger is
+# better.
 METRICS <- list(
   accuracy = list(value = accuracy, larger_is_better = TRUE),
   rmse = list(value = rmse, larger_is_better = FALSE),

@@ -2,27 +2,28 @@
 #
 # Data come with one row per observation, as data frames have them; the core sees their transpose.
 
-# A model before its first epoch, its widths and classes taken from the data: a list of class "nnparity_network" with network,
-# optimizer, plan, state, scaling, targets, features (names of the inputs, or none) and arithmetic.
-# X: n x p, one row per observation: a matrix or a data frame of numbers. y: n labels or numbers, or n rows of numbers; see
-# `fit_targets`. hidden: widths of the hidden layers; empty for none. activation to l2: see `define_network`; output_activation
-# NULL is sigmoid for classes and linear for numbers. init: see `initialize_parameters`. optimizer, eta, clip_norm,
-# optimizer_options: see `define_optimizer`. epochs to monitor: see `define_training`. scaling: see `fit_scaling`. task: see
-# `fit_targets`. seed: of one stream for first weights, shuffles and masks, in this order. arithmetic: "fast" or "exact".
+# A model before its first epoch, its widths and classes taken from the data: a list of class "nnparity_network" with
+# network, optimizer, plan, state, scaling, targets, features (names of the inputs, or none) and arithmetic. X: n x p,
+# one row per observation: a matrix or a data frame of numbers. y: n labels or numbers, or n rows of numbers; see
+# `fit_targets`. hidden: widths of the hidden layers; empty for none. activation to l2: see `define_network`;
+# output_activation NULL is sigmoid for classes and linear for numbers. init: see `initialize_parameters`. optimizer,
+# eta, clip_norm, optimizer_options: see `define_optimizer`. epochs to monitor: see `define_training`. scaling: see
+# `fit_scaling`. task: see `fit_targets`. seed: of one stream for first weights, shuffles and masks, in this order.
+# arithmetic: "fast" or "exact".
 prepare_model <- function(X, y, hidden = 30, activation = "sigmoid", output_activation = NULL, loss = "quadratic",
                           slope = 0.01, huber_delta = 1, elu_alpha = 1, no_bias = integer(), l1 = 0, l2 = 0,
-                          init = "normal_scaled", optimizer = "sgd", eta = 0.5, clip_norm = NULL, optimizer_options = NULL,
-                          epochs = 30, batch = 10, schedule = "constant", schedule_options = NULL, dropout = 0,
-                          patience = NULL, monitor = "loss", scaling = "none", task = "auto", seed = 1,
-                          arithmetic = "fast") {
+                          init = "normal_scaled", optimizer = "sgd", eta = 0.5, clip_norm = NULL,
+                          optimizer_options = NULL, epochs = 30, batch = 10, schedule = "constant",
+                          schedule_options = NULL, dropout = 0, patience = NULL, monitor = "loss", scaling = "none",
+                          task = "auto", seed = 1, arithmetic = "fast") {
   table <- input_table(X)
   targets <- fit_targets(y, task, one_unit = identical(loss, "binary_cross_entropy"))
   measured <- fit_scaling(scaling, table$X)
   if (is.null(output_activation)) output_activation <- if (length(targets$classes) > 0L) "sigmoid" else "linear"
   hidden <- vapply(unlist(hidden), check_count, 0, what = "hidden")
   network <- define_network(
-    c(ncol(table$X), hidden, targets$units), activation, output_activation, loss, slope, huber_delta, elu_alpha, no_bias, l1,
-    l2
+    c(ncol(table$X), hidden, targets$units), activation, output_activation, loss, slope, huber_delta, elu_alpha,
+    no_bias, l1, l2
   )
   rule <- do.call(define_optimizer, c(list(optimizer, eta, clip_norm), as.list(optimizer_options)))
   metric <- if (length(targets$classes) > 0L) "accuracy" else "rmse"
@@ -47,14 +48,17 @@ new_model <- function(network, optimizer, plan, state, scaling, targets, feature
 }
 
 # Inputs as a matrix of doubles with one row per observation, and the names of its columns (none if it has none):
-# list(X =, names =). features: the columns that are wanted, by name, in this order; for matrices their number has to be right.
+# list(X =, names =). features: the columns that are wanted, by name, in this order; for matrices their number has to
+# be right.
 input_table <- function(X, features = character()) {
   names <- character()
   if (is.data.frame(X)) {
     names <- names(X)
     if (length(features) > 0L) {
       missing <- setdiff(features, names)
-      if (length(missing) > 0L) stop_input(paste0("X must have the columns of training, but '", missing[1L], "' is missing"))
+      if (length(missing) > 0L) {
+        stop_input(paste0("X must have the columns of training, but '", missing[1L], "' is missing"))
+      }
       X <- X[features]
       names <- features
     }
@@ -81,10 +85,9 @@ model_targets <- function(model, y, n) {
   t(Y)
 }
 
-# The model after training, from where its state stands.
-# model: from `prepare_model`, `load_model` or an earlier call. X, y: as in `prepare_model`. validation: list of X and y of data
-# that are not trained on. epochs: how many in all; the plan's unless given. on_epoch: called with the training state after
-# each epoch.
+# The model after training, from where its state stands. model: from `prepare_model`, `load_model` or an earlier call.
+# X, y: as in `prepare_model`. validation: list of X and y of data that are not trained on. epochs: how many in all;
+# the plan's unless given. on_epoch: called with the training state after each epoch.
 train_model <- function(model, X, y, validation = NULL, epochs = NULL, on_epoch = NULL) {
   if (!is.null(epochs)) model$plan$epochs <- check_count(epochs, "epochs")
   inputs <- model_inputs(model, X)
@@ -107,7 +110,8 @@ predict_outputs <- function(model, X) {
   t(A[[length(A)]])
 }
 
-# How good the model is on data, a named vector: loss, then accuracy and top-k accuracy for classes, RMSE and R^2 for numbers.
+# How good the model is on data, a named vector: loss, then accuracy and top-k accuracy for classes, RMSE and R^2 for
+# numbers.
 evaluate_model <- function(model, X, y, k = 5) {
   final <- final_parameters(model$plan, model$state)
   inputs <- model_inputs(model, X)
@@ -141,7 +145,9 @@ describe_model <- function(model) {
       state$epoch
     )
   )
-  if (length(model$targets$classes) > 0L) lines <- c(lines, paste("classes:", paste(model$targets$classes, collapse = ", ")))
+  if (length(model$targets$classes) > 0L) {
+    lines <- c(lines, paste("classes:", paste(model$targets$classes, collapse = ", ")))
+  }
   if (nrow(state$history) > 0L) {
     last <- state$history[nrow(state$history), ]
     text <- sprintf("last epoch: loss %.6g, %s %.6g", last$loss, model$plan$metric, last$metric)

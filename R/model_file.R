@@ -4,15 +4,15 @@
 #
 #     name    kind (number or text)    dimensions (30x784, 10; a matrix by column)    values, separated by tabs
 #
-# Numbers have 17 significant digits, which give every double back; NaN, Inf and -Inf are what they are. In text, a backslash, a
-# tab and a line feed are written \\, \t and \n. The file is written beside its place and then moved there: whoever looks sees
-# the old one or the new one, never half of it.
+# Numbers have 17 significant digits, which give every double back; NaN, Inf and -Inf are what they are. In text, a
+# backslash, a tab and a line feed are written \\, \t and \n. The file is written beside its place and then moved
+# there: whoever looks sees the old one or the new one, never half of it.
 
 MODEL_FILE_HEADER <- "nnparity model 1"
 HISTORY_COLUMNS <- c("epoch", "eta", "loss", "metric", "validation_loss", "validation_metric", "seconds")
 
-# Writes a model, its training state included. model: from `prepare_model`, `train_model` or `load_model`. path: the file; an old
-# one is replaced.
+# Writes a model, its training state included. model: from `prepare_model`, `train_model` or `load_model`. path: the
+# file; an old one is replaced.
 save_model <- function(model, path) {
   write_entries(model_entries(model), path)
 }
@@ -108,8 +108,9 @@ entries_model <- function(entries) {
   activations <- text_entry(entries, "activations")
   hidden <- activations[-length(activations)]
   network <- define_network(
-    sizes, if (length(hidden) > 0L) hidden else "linear", activations[length(activations)], text_entry(entries, "loss")[1L],
-    constants[1L], constants[2L], constants[3L], entry(entries, "no_bias"), constants[4L], constants[5L]
+    sizes, if (length(hidden) > 0L) hidden else "linear", activations[length(activations)],
+    text_entry(entries, "loss")[1L], constants[1L], constants[2L], constants[3L], entry(entries, "no_bias"),
+    constants[4L], constants[5L]
   )
   optimizer <- do.call(define_optimizer, c(
     list(text_entry(entries, "optimizer")[1L], entry(entries, "eta", 1), first_or_none(entry(entries, "clip_norm"))),
@@ -136,23 +137,27 @@ entries_model <- function(entries) {
   }
   progress <- entry(entries, "progress", 5)
   columns <- lapply(HISTORY_COLUMNS, function(name) entry(entries, paste0("history.", name)))
-  best <- if (is.null(entries[["best.W1"]])) list(W = list(), b = list()) else entry_parameters(entries, "best.", layers)
+  best <- list(W = list(), b = list())
+  if (!is.null(entries[["best.W1"]])) best <- entry_parameters(entries, "best.", layers)
   if (length(best$W) > 0L) check_parameters(network, best$W, best$b)
   history <- as.data.frame(stats::setNames(columns, HISTORY_COLUMNS))
   state <- structure(
     list(
-      W = parameters$W, b = parameters$b, optimizer_state = memory, random_seed = saved_seed(entry(entries, "random_seed")),
-      epoch = progress[1L], history = if (nrow(history) > 0L) history else data.frame(), best_value = progress[2L],
+      W = parameters$W, b = parameters$b, optimizer_state = memory,
+      random_seed = saved_seed(entry(entries, "random_seed")), epoch = progress[1L], history = if (nrow(history) > 0L) history else data.frame(),
+      best_value = progress[2L],
       best_epoch = progress[3L], best_W = best$W, best_b = best$b, halvings = progress[4L], halved = progress[5L],
       stopped = text_entry(entries, "stopped")[1L]
     ),
     class = "training_state"
   )
   scaling <- list(
-    name = text_entry(entries, "scaling")[1L], shift = entry(entries, "scaling.shift"), width = entry(entries, "scaling.width")
+    name = text_entry(entries, "scaling")[1L], shift = entry(entries, "scaling.shift"),
+    width = entry(entries, "scaling.width")
   )
   targets <- list(
-    classes = text_entry(entries, "classes"), numeric = entry(entries, "classes.numeric", 1) == 1, units = sizes[layers + 1L]
+    classes = text_entry(entries, "classes"), numeric = entry(entries, "classes.numeric", 1) == 1,
+    units = sizes[layers + 1L]
   )
   features <- text_entry(entries, "features")
   new_model(network, optimizer, plan, state, scaling, targets, features, text_entry(entries, "arithmetic")[1L])

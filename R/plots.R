@@ -1,13 +1,16 @@
-# Pictures of a training, of what a network takes for what, and of what it sees; drawn with base graphics on the current device.
+# Pictures of a training, of what a network takes for what, and of what it sees; drawn with base graphics on the
+# current device.
 #
 # `save_picture` opens a file for one of them: PNG, PDF or SVG, told by its ending.
 
 # Okabe and Ito's colours, which colour-blind people tell apart; then four more for ten classes.
-COLOURS <- c("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442", "#6A3D9A", "#8C510A")
+COLOURS <- c(
+  "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442", "#6A3D9A", "#8C510A"
+)
 FORMATS <- c("png", "pdf", "svg")
 
-# Evaluates `draw` with a file as its device, `width` by `height` inches. path: ends in .png, .pdf or .svg. dots: per inch, for
-# PNG.
+# Evaluates `draw` with a file as its device, `width` by `height` inches. path: ends in .png, .pdf or .svg. dots: per
+# inch, for PNG.
 save_picture <- function(draw, path, width = 8, height = 3.4, dots = 100) {
   ending <- tolower(sub("^.*[.]", "", basename(path)))
   check_word(ending, FORMATS, paste("the ending of", path))
@@ -22,8 +25,8 @@ save_picture <- function(draw, path, width = 8, height = 3.4, dots = 100) {
   invisible(path)
 }
 
-# Loss and metric by epoch, of training and, where there are some, of validation data. history: of a training state. metric: its
-# name, for the axis.
+# Loss and metric by epoch, of training and, where there are some, of validation data. history: of a training state.
+# metric: its name, for the axis.
 plot_history <- function(history, metric = "accuracy") {
   if (nrow(history) == 0L) stop_input("the model must have been trained for at least one epoch, not for none")
   before <- graphics::par(mfrow = c(1, 2), mar = c(4, 4, 1, 1), las = 1, bty = "l")
@@ -42,8 +45,8 @@ plot_history <- function(history, metric = "accuracy") {
   }
 }
 
-# The confusion matrix: shares of each true class (row) as shades, counts as numbers. counts: of `confusion_matrix`. classes:
-# their names.
+# The confusion matrix: shares of each true class (row) as shades, counts as numbers. counts: of `confusion_matrix`.
+# classes: their names.
 plot_confusion <- function(counts, classes) {
   before <- graphics::par(mar = c(4, 5, 1, 1), las = 1)
   on.exit(graphics::par(before))
@@ -62,8 +65,8 @@ plot_confusion <- function(counts, classes) {
   )
 }
 
-# What a network of two inputs takes each place of the plane for, with the observations. model: with two inputs and classes.
-# X: n x 2. y: a factor of its classes. grid: places along each side.
+# What a network of two inputs takes each place of the plane for, with the observations. model: with two inputs and
+# classes. X: n x 2. y: a factor of its classes. grid: places along each side.
 plot_regions <- function(model, X, y, grid = 200) {
   if (model$network$sizes[1L] != 2 || length(model$targets$classes) == 0L) {
     stop_input(paste0(
@@ -85,11 +88,13 @@ plot_regions <- function(model, X, y, grid = 200) {
     x1, x2, matrix(taken, grid, grid), col = grDevices::adjustcolor(colours, 0.35), zlim = c(0.5, count + 0.5), asp = 1,
     xlab = "x1", ylab = "x2", useRaster = TRUE
   )
-  graphics::points(X[, 1L], X[, 2L], pch = 21, bg = colours[as.integer(y)], col = "white", lwd = 0.3, cex = max(0.7, 6 / nrow(X)))
+  size <- max(0.7, 6 / nrow(X))
+  graphics::points(X[, 1L], X[, 2L], pch = 21, bg = colours[as.integer(y)], col = "white", lwd = 0.3, cex = size)
 }
 
-# Grey or RGB images side by side. images: one image per row, from 0 (white for grey ones) to 1. titles: one above each image.
-# columns: images in a line. shape: rows and columns of pixels (and 3 for RGB); square and grey unless given.
+# Grey or RGB images side by side. images: one image per row, from 0 (white for grey ones) to 1. titles: one above
+# each image. columns: images in a line. shape: rows and columns of pixels (and 3 for RGB); square and grey unless
+# given.
 plot_images <- function(images, titles = character(), columns = 10, shape = NULL) {
   images <- if (is.matrix(images)) images else matrix(images, 1L)
   if (is.null(shape)) shape <- rep(round(sqrt(ncol(images))), 2L)
@@ -101,7 +106,8 @@ plot_images <- function(images, titles = character(), columns = 10, shape = NULL
   for (k in seq_len(nrow(images))) {
     pixels <- pmin(pmax(images[k, ], 0), 1)
     # Pixels come row by row, the colours of a pixel together; R holds rows last and colours apart.
-    picture <- if (length(shape) == 3L) aperm(array(pixels, rev(shape)), 3:1) else 1 - matrix(pixels, shape[1L], byrow = TRUE)
+    coloured <- length(shape) == 3L
+    picture <- if (coloured) aperm(array(pixels, rev(shape)), 3:1) else 1 - matrix(pixels, shape[1L], byrow = TRUE)
     graphics::plot.new()
     graphics::plot.window(c(0, 1), c(0, 1), asp = shape[1L] / shape[2L])
     graphics::rasterImage(grDevices::as.raster(picture), 0, 0, 1, 1, interpolate = FALSE)

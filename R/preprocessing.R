@@ -1,7 +1,7 @@
 # What happens to data at the door, kept with the model: inputs scaled, classes turned into rows of 0 with one 1.
 #
-# Data have one row per observation here. Sums are taken in the exact arithmetic's order, so that both languages scale alike.
-# Adding a scaling is one entry in SCALINGS.
+# Data have one row per observation here. Sums are taken in the exact arithmetic's order, so that both languages scale
+# alike. Adding a scaling is one entry in SCALINGS.
 
 # --- inputs ----------------------------------------------------------------------------------------------------------
 
@@ -30,8 +30,9 @@ SCALINGS <- list(
   standard = standard_scaling
 )
 
-# Scaling of that name, measured on the training data: list(name, shift, width), x' = (x - shift) / width for each feature.
-# name: "none", "unit" (to [0, 1]) or "standard" (to mean 0 and variance 1). X: n x p, one row per observation.
+# Scaling of that name, measured on the training data: list(name, shift, width), x' = (x - shift) / width for each
+# feature. name: "none", "unit" (to [0, 1]) or "standard" (to mean 0 and variance 1). X: n x p, one row per
+# observation.
 fit_scaling <- function(name, X) {
   measured <- SCALINGS[[check_word(name, names(SCALINGS), "scaling")]](X)
   list(name = name, shift = measured[[1L]], width = measured[[2L]])
@@ -48,9 +49,9 @@ SATURATED <- 8
 SATURATING <- c("sigmoid", "tanh", "softmax")
 RAW_RANGE <- 16
 
-# A sentence about inputs so large that the first layer's units start saturated and cannot learn, or NULL.
-# network, W, b: as training begins. X: n x n_0, the inputs as the network will see them, one row per observation; the first
-# 100 are looked at.
+# A sentence about inputs so large that the first layer's units start saturated and cannot learn, or NULL. network, W,
+# b: as training begins. X: n x n_0, the inputs as the network will see them, one row per observation; the first 100
+# are looked at.
 saturation_warning <- function(network, W, b, X) {
   first <- activation_parts(network$activations[1L])[1L]
   X <- X[seq_len(min(100L, nrow(X))), , drop = FALSE]
@@ -70,11 +71,11 @@ saturation_warning <- function(network, W, b, X) {
 
 TASKS <- c("auto", "classes", "numbers")
 
-# Classes or numbers, and how many outputs they need: list(classes, numeric, units): names of the classes in their order (none
-# for numbers), whether these names are numbers, outputs of the network.
-# y: one label or number per observation, or a matrix of numbers with one row per observation. task: "classes", "numbers", or
-# "auto": factors, text and logical values are classes; whole numbers are where they are at most 100 and begin with 0 or 1 (or
-# are -1 and 1); others are numbers. one_unit: whether two classes share one output, the probability of the second.
+# Classes or numbers, and how many outputs they need: list(classes, numeric, units): names of the classes in their
+# order (none for numbers), whether these names are numbers, outputs of the network. y: one label or number per
+# observation, or a matrix of numbers with one row per observation. task: "classes", "numbers", or "auto": factors,
+# text and logical values are classes; whole numbers are where they are at most 100 and begin with 0 or 1 (or are -1
+# and 1); others are numbers. one_unit: whether two classes share one output, the probability of the second.
 fit_targets <- function(y, task = "auto", one_unit = FALSE) {
   check_word(task, TASKS, "task")
   labels <- label_values(y)
@@ -95,7 +96,9 @@ fit_targets <- function(y, task = "auto", one_unit = FALSE) {
   } else if (task == "numbers") {
     stop_input("y must be numbers for task 'numbers', not text or categories")
   }
-  if (length(words) < 2L) stop_input(paste0("y must hold at least two classes, not only ", paste(words, collapse = ", ")))
+  if (length(words) < 2L) {
+    stop_input(paste0("y must hold at least two classes, not only ", paste(words, collapse = ", ")))
+  }
   list(classes = words, numeric = numeric, units = if (one_unit && length(words) == 2L) 1 else length(words))
 }
 
@@ -127,8 +130,8 @@ label_text <- function(label) {
   if (is.numeric(label) && !is.factor(label)) sprintf("%.15g", label) else as.character(label)
 }
 
-# Targets as the network's outputs should be: n x units. A class that was not there in training, or a matrix with another number
-# of columns, is an input error.
+# Targets as the network's outputs should be: n x units. A class that was not there in training, or a matrix with
+# another number of columns, is an input error.
 encode_targets <- function(targets, y) {
   labels <- label_values(y)
   if (length(targets$classes) == 0L) {

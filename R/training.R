@@ -1,7 +1,9 @@
-# Training: epochs of mini-batches in R's own shuffles, from one state to the next, so that it can stop and go on anywhere.
+# Training: epochs of mini-batches in R's own shuffles, from one state to the next, so that it can stop and go on
+# anywhere.
 #
-# A state holds all that the next epoch depends on, the random stream included: going on from a saved one gives the same bits
-# as never having stopped. An epoch that is interrupted is undone; the state is that of the last one that was complete.
+# A state holds all that the next epoch depends on, the random stream included: going on from a saved one gives the
+# same bits as never having stopped. An epoch that is interrupted is undone; the state is that of the last one that
+# was complete.
 #
 # Adding a schedule is one entry in SCHEDULES:
 #
@@ -36,14 +38,14 @@ SCHEDULES <- list(
 
 MONITORS <- c("loss", "metric")
 
-# A training plan, checked: a list of class "training_plan".
-# epochs: passes over the data. batch: samples in a batch; the last one of an epoch may be shorter. schedule: a word of
-# SCHEDULES. dropout: share of hidden units switched off in each step, at least 0 and below 1. patience: stop after that many
-# epochs without improvement, and keep the best epoch's parameters; NULL: never. monitor: "loss" or "metric": what improvement
-# is measured by, on the validation data where there are some. metric: a word of METRICS. ...: hyper-parameters of the
-# schedule, by name; the defaults stand in the table above.
-define_training <- function(epochs = 30, batch = 10, schedule = "constant", dropout = 0, patience = NULL, monitor = "loss",
-                            metric = "accuracy", ...) {
+# A training plan, checked: a list of class "training_plan". epochs: passes over the data. batch: samples in a batch;
+# the last one of an epoch may be shorter. schedule: a word of SCHEDULES. dropout: share of hidden units switched off
+# in each step, at least 0 and below 1. patience: stop after that many epochs without improvement, and keep the best
+# epoch's parameters; NULL: never. monitor: "loss" or "metric": what improvement is measured by, on the validation
+# data where there are some. metric: a word of METRICS. ...: hyper-parameters of the schedule, by name; the defaults
+# stand in the table above.
+define_training <- function(epochs = 30, batch = 10, schedule = "constant", dropout = 0, patience = NULL,
+                            monitor = "loss", metric = "accuracy", ...) {
   rule <- SCHEDULES[[check_word(schedule, names(SCHEDULES), "schedule")]]
   hyper <- list(...)
   values <- rule$hyper
@@ -74,13 +76,14 @@ define_training <- function(epochs = 30, batch = 10, schedule = "constant", drop
 #   W, b, optimizer_state    parameters and the optimizer's memory
 #   random_seed              the stream's state, as .Random.seed
 #   epoch                    complete epochs
-#   history                  data frame, one row an epoch: epoch, eta, loss, metric, validation_loss, validation_metric, seconds
+#   history                  data frame, one row an epoch: epoch, eta, loss, metric, validation_loss,
+#                            validation_metric, seconds
 #   best_value, best_epoch, best_W, best_b
 #                            the best epoch by the plan's monitor, and its parameters where patience is set
 #   halvings, halved         of the learning rate, by the schedule "halving", and the epoch of the last one
 #   stopped                  why training ended: "", "epochs", "patience", "rate", "diverged" or "interrupted"
-# W, b: from `initialize_parameters`. seed: of the shuffles and masks: a whole number, or a stream of `r_set_seed`, from where
-# it stands.
+# W, b: from `initialize_parameters`. seed: of the shuffles and masks: a whole number, or a stream of `r_set_seed`,
+# from where it stands.
 begin_training <- function(network, optimizer, W, b, seed = 1) {
   parameters <- check_parameters(network, W, b)
   stream <- if (inherits(seed, "r_stream")) seed else r_set_seed(seed)
@@ -99,8 +102,8 @@ scheduled_eta <- function(optimizer, plan, state) {
   SCHEDULES[[plan$schedule]]$eta(optimizer$eta, state$epoch, state$halvings, plan$hyper)
 }
 
-# One step on one batch, with dropout where there is some: list(W =, b =, state =, Z_L =, A_L =), the outputs n_L x m are those
-# before it.
+# One step on one batch, with dropout where there is some: list(W =, b =, state =, Z_L =, A_L =), the outputs n_L x m
+# are those before it.
 training_step <- function(network, optimizer, dropout, W, b, X, Y, state, stream, arithmetic) {
   if (dropout > 0) {
     masks <- draw_masks(network, dropout, ncol(X), stream)
@@ -115,8 +118,8 @@ training_step <- function(network, optimizer, dropout, W, b, X, Y, state, stream
   list(W = updated$W, b = updated$b, state = updated$state, Z_L = passed$Z[[layers]], A_L = passed$A[[layers + 1L]])
 }
 
-# One step for each batch, the samples in that order: list(W =, b =, state =, Z_L =, A_L =): parameters and memory after the last
-# step; each sample's outputs before its step, n_L x n, in the order of the samples.
+# One step for each batch, the samples in that order: list(W =, b =, state =, Z_L =, A_L =): parameters and memory
+# after the last step; each sample's outputs before its step, n_L x n, in the order of the samples.
 run_batches <- function(network, optimizer, plan, W, b, X, Y, state, order, stream, arithmetic) {
   n <- ncol(X)
   Z_L <- matrix(0, nrow(Y), n)
@@ -136,10 +139,10 @@ run_batches <- function(network, optimizer, plan, W, b, X, Y, state, order, stre
   list(W = W, b = b, state = state, Z_L = Z_L, A_L = A_L)
 }
 
-# One epoch: all samples once, in the order of sample.int(n), plan$batch at a time: list(state =, loss =, metric =): the state
-# after it, without its row of history; loss and metric of all samples, each as its own step found it (with the penalties of
-# the last weights). X, Y: n_0 x n and n_L x n, one column per sample. optimizer: with this epoch's eta. buffered: take the
-# steps of `fast_step` where there are some; they give the same bits sooner.
+# One epoch: all samples once, in the order of sample.int(n), plan$batch at a time: list(state =, loss =, metric =):
+# the state after it, without its row of history; loss and metric of all samples, each as its own step found it (with
+# the penalties of the last weights). X, Y: n_0 x n and n_L x n, one column per sample. optimizer: with this epoch's
+# eta. buffered: take the steps of `fast_step` where there are some; they give the same bits sooner.
 train_epoch <- function(network, optimizer, plan, state, X, Y, arithmetic = "fast", buffered = TRUE) {
   arithmetic <- get_arithmetic(arithmetic)
   stream <- r_from_state(state$random_seed)
@@ -168,8 +171,8 @@ take_columns <- function(M, columns) {
   M[, columns, drop = FALSE]
 }
 
-# Loss and metric of a network on data: c(loss, metric). X, Y: n_0 x m and n_L x m, one column per sample. metric: a word of
-# METRICS.
+# Loss and metric of a network on data: c(loss, metric). X, Y: n_0 x m and n_L x m, one column per sample. metric: a
+# word of METRICS.
 measure <- function(network, W, b, X, Y, metric = "accuracy", arithmetic = "fast") {
   arithmetic <- get_arithmetic(arithmetic)
   passed <- forward(network, W, b, X, arithmetic)
@@ -214,11 +217,12 @@ record_epoch <- function(plan, state, row, optimizer) {
   state
 }
 
-# Trains until the plan's epochs are done, or until it stops by itself or is interrupted (Ctrl-C): the state after the last
-# complete epoch; its `stopped` says why it is the last.
-# state: from `begin_training`, or an earlier end, which is gone on from. X, Y: n_0 x n and n_L x n, one column per sample.
-# validation: list of X and Y of data that are not trained on. on_epoch: called with the state after each epoch.
-train_network <- function(network, optimizer, plan, state, X, Y, validation = NULL, arithmetic = "fast", on_epoch = NULL) {
+# Trains until the plan's epochs are done, or until it stops by itself or is interrupted (Ctrl-C): the state after the
+# last complete epoch; its `stopped` says why it is the last. state: from `begin_training`, or an earlier end, which
+# is gone on from. X, Y: n_0 x n and n_L x n, one column per sample. validation: list of X and Y of data that are not
+# trained on. on_epoch: called with the state after each epoch.
+train_network <- function(network, optimizer, plan, state, X, Y, validation = NULL, arithmetic = "fast",
+                          on_epoch = NULL) {
   arithmetic <- get_arithmetic(arithmetic)
   X <- check_matrix(X, "X", rows = network$sizes[1L])
   Y <- check_matrix(Y, "Y", network$sizes[length(network$sizes)], ncol(X))

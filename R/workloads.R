@@ -1,4 +1,5 @@
-# The classics, each one command: digits, clusters, a spiral, a picture, XOR, an autoencoder, with a picture of the result.
+# The classics, each one command: digits, clusters, a spiral, a picture, XOR, an autoencoder, with a picture of the
+# result.
 #
 #     Rscript R/nnparity.R workload spiral --out docs/gallery
 #     python -m nnparity.workloads spiral --out docs/gallery
@@ -59,25 +60,29 @@ epochs_picture <- function(model, data, held, path) {
 SOFTMAX <- list(output_activation = "softmax", loss = "categorical_cross_entropy")
 NIELSEN <- list(eta = 3, batch = 10, epochs = 30)
 
-# One experiment: title; data(path), the data set; held_out, how many of the last rows are not trained on; shuffled, whether the
-# rows are put in the order of set.seed(1); sample.int(n) first; options of `prepare_model`; measure and goal, what is to be
-# reached (accuracy or psnr at least, rmse at most); picture.
+# One experiment: title; data(path), the data set; held_out, how many of the last rows are not trained on; shuffled,
+# whether the rows are put in the order of set.seed(1); sample.int(n) first; options of `prepare_model`; measure and
+# goal, what is to be reached (accuracy or psnr at least, rmse at most); picture.
 WORKLOADS <- list(
   "nielsen-30" = list(
-    title = "Nielsen, chapter 1: MNIST, 784-30-10", data = mnist, held_out = 2000, options = c(NIELSEN, list(hidden = 30)),
+    title = "Nielsen, chapter 1: MNIST, 784-30-10", data = mnist, held_out = 2000,
+    options = c(NIELSEN, list(hidden = 30)),
     measure = "accuracy", goal = 0.945, picture = mistakes_picture
   ),
   "nielsen-100" = list(
-    title = "Nielsen, chapter 1: MNIST, 784-100-10", data = mnist, held_out = 2000, options = c(NIELSEN, list(hidden = 100)),
+    title = "Nielsen, chapter 1: MNIST, 784-100-10", data = mnist, held_out = 2000,
+    options = c(NIELSEN, list(hidden = 100)),
     measure = "accuracy", goal = 0.96, picture = epochs_picture
   ),
   "nielsen-30-normal" = list(
     title = "the same, 784-30-10, weights N(0, 1)", data = mnist, held_out = 2000,
-    options = c(NIELSEN, list(hidden = 30, init = "normal")), measure = "accuracy", goal = 0.92, picture = epochs_picture
+    options = c(NIELSEN, list(hidden = 30, init = "normal")), measure = "accuracy", goal = 0.92,
+    picture = epochs_picture
   ),
   "nielsen-100-normal" = list(
     title = "the same, 784-100-10, weights N(0, 1)", data = mnist, held_out = 2000,
-    options = c(NIELSEN, list(hidden = 100, init = "normal")), measure = "accuracy", goal = 0.6, picture = epochs_picture
+    options = c(NIELSEN, list(hidden = 100, init = "normal")), measure = "accuracy", goal = 0.6,
+    picture = epochs_picture
   ),
   "numpy-post" = list(
     title = "the NumPy post: MNIST, 784-10, batches of 1000, rate 3, 1000 epochs", data = mnist, held_out = 2000,
@@ -94,8 +99,8 @@ WORKLOADS <- list(
     title = "clusters inside each other, 10 classes, leaky_relu",
     data = function(path) generated("clusters", make_clusters(10, 100)), held_out = 0,
     options = c(SOFTMAX, list(
-      hidden = c(30, 30), activation = "leaky_relu", init = "glorot_normal", optimizer = "adam", eta = 0.005, batch = 50,
-      epochs = 150
+      hidden = c(30, 30), activation = "leaky_relu", init = "glorot_normal", optimizer = "adam", eta = 0.005,
+      batch = 50, epochs = 150
     )),
     measure = "accuracy", goal = 0.97, picture = points_picture
   ),
@@ -142,9 +147,10 @@ WORKLOADS <- list(
   )
 )
 
-# Trains one workload, draws its picture and says what was reached: c(measure, goal, seconds), the first by the measure's name.
-# name: a word of WORKLOADS. data: the folder of MNIST, for those that need it. out: the folder for the picture, NAME.png; none
-# unless given. epochs: instead of the workload's own. arithmetic: "fast" or "exact". seed: of first weights and shuffles.
+# Trains one workload, draws its picture and says what was reached: c(measure, goal, seconds), the first by the
+# measure's name. name: a word of WORKLOADS. data: the folder of MNIST, for those that need it. out: the folder for
+# the picture, NAME.png; none unless given. epochs: instead of the workload's own. arithmetic: "fast" or "exact".
+# seed: of first weights and shuffles.
 run_workload <- function(name, data = NULL, out = NULL, epochs = NULL, arithmetic = "fast", seed = 1) {
   workload <- WORKLOADS[[check_word(name, names(WORKLOADS), "workload")]]
   sample <- workload$data(data)
@@ -174,7 +180,9 @@ workload_lines <- function(name, reached) {
   good <- if (workload$measure == "rmse") value <= workload$goal else value >= workload$goal
   c(
     paste0(name, ": ", workload$title),
-    sprintf("%s %.4f (%s %g: %s)", workload$measure, value, bound, workload$goal, if (good) "reached" else "not reached"),
+    sprintf(
+      "%s %.4f (%s %g: %s)", workload$measure, value, bound, workload$goal, if (good) "reached" else "not reached"
+    ),
     sprintf("%.1f s of training", reached[["seconds"]])
   )
 }

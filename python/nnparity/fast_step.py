@@ -175,8 +175,8 @@ def fast_batches(
     Returns
     -------
     W, b : after the epoch
-    Z_L, A_L : n_L × n, each sample's outputs before its step, in the order of the samples; Z_L is zero where the loss does
-        not use it
+    Z_L, A_L : n_L × n, each sample's outputs before its step, in the order of the samples; Z_L is zero where the loss
+        does not use it
     """
     W, b = [weights.copy() for weights in W], [biases.copy() for biases in b]
     n = order.size

@@ -1,6 +1,6 @@
 """Pictures of a training, of what a network takes for what, and of what it sees; drawn with matplotlib, an extra.
 
-Each function draws on axes or a figure and returns it; `save_picture` writes PNG, PDF or SVG, told by the file's ending.
+Each function draws on axes or a figure and returns it; `save_picture` writes PNG, PDF or SVG.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442", "#6A3D9A", "#8C510A",
 )  # fmt: skip
 FORMATS = ("png", "pdf", "svg")
+NOTES = {"png": "Software", "pdf": "CreationDate", "svg": "Date"}  # left out: one model, one file
 
 
 def new_figure(width: float = 6.0, height: float = 4.0) -> Any:
@@ -43,7 +44,7 @@ def save_picture(figure: Any, path: str | Path, dots: int = 100) -> None:
     ending = Path(path).suffix.removeprefix(".").lower()
     check_word(ending, FORMATS, f"the ending of {path}")
     try:
-        figure.savefig(path, dpi=dots, metadata={"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[ending])
+        figure.savefig(path, dpi=dots, metadata={NOTES[ending]: None})
     except OSError as error:
         stop_input(f"{path}: expected a place to write to, but {(error.strerror or 'it is none').lower()}")
 
@@ -111,7 +112,8 @@ def plot_regions(model: Model, X: ArrayLike, y: ArrayLike, grid: int = 200) -> A
     grid : places along each side.
     """
     if model.network.sizes[0] != 2 or not model.targets.classes:
-        stop_input(f"regions need a network of 2 inputs that predicts classes, not one of {model.network.sizes[0]} inputs")
+        inputs = model.network.sizes[0]
+        stop_input(f"regions need a network of 2 inputs that predicts classes, not one of {inputs} inputs")
     from matplotlib.colors import ListedColormap
 
     X, y = np.asarray(X, float), np.asarray(y)
@@ -134,7 +136,9 @@ def plot_regions(model: Model, X: ArrayLike, y: ArrayLike, grid: int = 200) -> A
     return figure
 
 
-def plot_images(images: ArrayLike, titles: Sequence[str] = (), columns: int = 10, shape: tuple[int, ...] | None = None) -> Any:
+def plot_images(
+    images: ArrayLike, titles: Sequence[str] = (), columns: int = 10, shape: tuple[int, ...] | None = None
+) -> Any:
     """Grey or RGB images side by side.
 
     Parameters

@@ -1,7 +1,7 @@
 """What happens to data at the door, kept with the model: inputs scaled, classes turned into rows of 0 with one 1.
 
-Data have one row per observation here.  Sums are taken in the exact arithmetic's order, so that both languages scale alike.
-Adding a scaling is one entry in SCALINGS.
+Data have one row per observation here.  Sums are taken in the exact arithmetic's order, so that both languages scale
+alike.  Adding a scaling is one entry in SCALINGS.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ def fit_targets(y: Any, task: str = "auto", one_unit: bool = False) -> Targets:
     Parameters
     ----------
     y : one label or number per observation, or a matrix of numbers with one row per observation.
-    task : "classes", "numbers", or "auto": text, logical values and categories are classes; whole numbers are where they are
-        at most 100 and begin with 0 or 1 (or are −1 and 1); others are numbers.
+    task : "classes", "numbers", or "auto": text, logical values and categories are classes; whole numbers are where
+        they are at most 100 and begin with 0 or 1 (or are −1 and 1); others are numbers.
     one_unit : whether two classes share one output, the probability of the second.
 
     Raises

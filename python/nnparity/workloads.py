@@ -1,4 +1,4 @@
-"""The classics, each one command: digits, clusters, a spiral, a picture, XOR, an autoencoder, with a picture of the result.
+"""The classics, each one command with its picture: digits, clusters, a spiral, an image, XOR, an autoencoder.
 
     python -m nnparity.workloads spiral --out docs/gallery
     Rscript R/nnparity.R workload spiral --out docs/gallery
@@ -123,18 +123,20 @@ NIELSEN = {"eta": 3.0, "batch": 10, "epochs": 30}
 
 WORKLOADS: dict[str, Workload] = {
     "nielsen-30": Workload(
-        "Nielsen, chapter 1: MNIST, 784-30-10", mnist, 2000, {**NIELSEN, "hidden": 30}, "accuracy", 0.945, mistakes_picture
+        "Nielsen, chapter 1: MNIST, 784-30-10", mnist, 2000, {**NIELSEN, "hidden": 30}, "accuracy", 0.945,
+        mistakes_picture,
     ),
     "nielsen-100": Workload(
-        "Nielsen, chapter 1: MNIST, 784-100-10", mnist, 2000, {**NIELSEN, "hidden": 100}, "accuracy", 0.96, history_picture
+        "Nielsen, chapter 1: MNIST, 784-100-10", mnist, 2000, {**NIELSEN, "hidden": 100}, "accuracy", 0.96,
+        history_picture,
     ),
     "nielsen-30-normal": Workload(
-        "the same, 784-30-10, weights N(0, 1)", mnist, 2000, {**NIELSEN, "hidden": 30, "init": "normal"}, "accuracy", 0.92,
-        history_picture,
+        "the same, 784-30-10, weights N(0, 1)", mnist, 2000, {**NIELSEN, "hidden": 30, "init": "normal"},
+        "accuracy", 0.92, history_picture,
     ),
     "nielsen-100-normal": Workload(
-        "the same, 784-100-10, weights N(0, 1)", mnist, 2000, {**NIELSEN, "hidden": 100, "init": "normal"}, "accuracy", 0.6,
-        history_picture,
+        "the same, 784-100-10, weights N(0, 1)", mnist, 2000, {**NIELSEN, "hidden": 100, "init": "normal"},
+        "accuracy", 0.6, history_picture,
     ),
     "numpy-post": Workload(
         "the NumPy post: MNIST, 784-10, batches of 1000, rate 3, 1000 epochs", mnist, 2000,
@@ -142,23 +144,26 @@ WORKLOADS: dict[str, Workload] = {
     ),
     "clusters-6": Workload(
         "clusters inside each other, 6 classes, tanh", lambda path: generated("clusters", make_clusters(6, 100)), 0,
-        {**SOFTMAX, "hidden": [20, 20], "activation": "tanh", "eta": 0.1, "epochs": 60}, "accuracy", 0.97, regions_picture,
+        {**SOFTMAX, "hidden": [20, 20], "activation": "tanh", "eta": 0.1, "epochs": 60},
+        "accuracy", 0.97, regions_picture,
     ),
     "clusters-10": Workload(
-        "clusters inside each other, 10 classes, leaky_relu", lambda path: generated("clusters", make_clusters(10, 100)), 0,
+        "clusters inside each other, 10 classes, leaky_relu",
+        lambda path: generated("clusters", make_clusters(10, 100)), 0,
         {**SOFTMAX, "hidden": [30, 30], "activation": "leaky_relu", "init": "glorot_normal", "optimizer": "adam",
          "eta": 0.005, "batch": 50, "epochs": 150},
         "accuracy", 0.97, regions_picture,
     ),
     "spiral": Workload(
         "a spiral on its background, three hidden layers of 5", lambda path: generated("spiral", make_spiral()), 0,
-        {**SOFTMAX, "hidden": [5, 5, 5], "activation": "tanh", "optimizer": "adam", "eta": 0.01, "epochs": 200, "batch": 40},
+        {**SOFTMAX, "hidden": [5, 5, 5], "activation": "tanh", "optimizer": "adam", "eta": 0.01,
+         "epochs": 200, "batch": 40},
         "accuracy", 0.95, regions_picture,
     ),
     "kaggle": Workload(
         "MNIST as on Kaggle, hidden 25-20-15-10, a quarter held out", mnist, 2500,
-        {**SOFTMAX, "hidden": [25, 20, 15, 10], "activation": "relu", "init": "he_normal", "optimizer": "adam", "eta": 0.002,
-         "batch": 50, "epochs": 15},
+        {**SOFTMAX, "hidden": [25, 20, 15, 10], "activation": "relu", "init": "he_normal", "optimizer": "adam",
+         "eta": 0.002, "batch": 50, "epochs": 15},
         "accuracy", 0.9, mistakes_picture,
     ),
     "image": Workload(

@@ -1,7 +1,7 @@
-"""One epoch of plain SGD on 10,000 digits, 784-30-10 sigmoid, quadratic loss, shuffling included, by everybody in the race.
+"""One epoch of plain SGD on 10,000 digits, 784-30-10 sigmoid, shuffling included, by everybody in the race.
 
-A contestant is a function of the digits that returns a function of the batch size that returns the seconds of one epoch: of
-the processor, since everybody has one thread, so that other work on the machine does not count.
+A contestant is a function of the digits that returns a function of the batch size that returns the seconds of one
+epoch: of the processor, since everybody has one thread, so that other work on the machine does not count.
 """
 
 import subprocess
@@ -11,7 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from nnparity import define_network, define_optimizer, define_training, initialize_parameters, load_data, load_digits, one_hot
+from nnparity import (
+    define_network,
+    define_optimizer,
+    define_training,
+    initialize_parameters,
+    load_data,
+    load_digits,
+    one_hot,
+)
 from nnparity.training import begin_training, train_epoch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -121,8 +129,8 @@ def scikit_learn(data: Digits) -> Epoch:
 
     def epoch(batch):
         model = MLPClassifier(
-            (30,), "logistic", solver="sgd", alpha=0.0, batch_size=batch, learning_rate_init=0.1, max_iter=1, momentum=0.0,
-            nesterovs_momentum=False, random_state=1,
+            (30,), "logistic", solver="sgd", alpha=0.0, batch_size=batch, learning_rate_init=0.1, max_iter=1,
+            momentum=0.0, nesterovs_momentum=False, random_state=1,
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

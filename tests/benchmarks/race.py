@@ -1,4 +1,4 @@
-"""The speed table: everybody runs one epoch in each round, so that a busy machine slows all alike; ratios are taken by round.
+"""The speed table: everybody runs one epoch in each round, and ratios are taken by round.
 
 python tests/benchmarks/race.py [--data DIR] [--rounds N] [--batches 10,100,1000]
 """
@@ -57,7 +57,7 @@ def main() -> None:
             line = f"{name:<34} {statistics.median(ours):7.4f}  {ratio_text(ours, times[own])}"
             print(f"{line}      {ratio_text(ours, times['nnparity'])}")
     times = {what: [r.ask(what, 1) for _ in range(3)] for what in ("nnet", "full_batch")}
-    print("\nfull batches of the small digits, 64-30-10, in R: an iteration of nnet's BFGS against an epoch of nnparity")
+    print("\nR, full batches of the small digits, 64-30-10: an iteration of nnet's BFGS to an epoch of nnparity")
     print(f"{'nnet to nnparity':<43}  {ratio_text(times['nnet'], times['full_batch'])}")
     r.close()
 

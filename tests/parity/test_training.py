@@ -1,4 +1,4 @@
-"""A model trained in R is the model trained in Python, byte for byte of its file, and each language goes on with the other's."""
+"""A model trained in R is the model trained in Python, byte for byte of its file, and training goes on across."""
 
 import subprocess
 from dataclasses import replace
@@ -18,11 +18,21 @@ HELD = (DIGITS.X[60:90], DIGITS.y[60:90])
 # Options in both languages' words.
 CASES = {
     "plain": {},
-    "adam, softmax": {"optimizer": "adam", "eta": 0.01, "output_activation": "softmax", "loss": "categorical_cross_entropy"},
+    "adam, softmax": {
+        "optimizer": "adam",
+        "eta": 0.01,
+        "output_activation": "softmax",
+        "loss": "categorical_cross_entropy",
+    },
     "dropout, early stopping": {"dropout": 0.3, "patience": 1, "monitor": "metric"},
     "two layers, penalties": {"hidden": [7, 5], "activation": ["relu", "tanh"], "l1": 0.001, "l2": 0.01},
     "halving": {"schedule": "halving", "schedule_options": {"wait": 1}, "eta": 3.0, "epochs": 5},
-    "exponential": {"schedule": "exponential", "schedule_options": {"factor": 0.7}, "optimizer": "momentum", "eta": 0.1},
+    "exponential": {
+        "schedule": "exponential",
+        "schedule_options": {"factor": 0.7},
+        "optimizer": "momentum",
+        "eta": 0.1,
+    },
     "standard scaling": {"scaling": "standard", "init": "glorot_uniform", "optimizer": "rmsprop", "eta": 0.01},
     "unit scaling, clipping": {"scaling": "unit", "clip_norm": 0.1, "no_bias": [1]},
 }
@@ -126,7 +136,9 @@ for (name in names(WORKLOADS)) {
 
 
 def test_same_options_and_workloads(root):
-    done = subprocess.run(["Rscript", "--vanilla", "-e", R_TABLES], cwd=root, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["Rscript", "--vanilla", "-e", R_TABLES], cwd=root, check=True, capture_output=True, text=True
+    )
     there = [tuple(part.strip() for part in line.split("\t")) for line in done.stdout.splitlines()]
     modules = {"train": train, "predict": predict, "evaluate": evaluate, "plot": plot, "workload": workload}
     here = [(name, *row) for name, module in modules.items() for row in module.OPTIONS]

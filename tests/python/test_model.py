@@ -7,16 +7,35 @@ import pandas as pd
 import pytest
 
 from nnparity import (
-    InputError, Network, confusion_matrix, evaluate_model, load_digits, load_model, make_clusters, prepare_model,
-    predict_outputs, r_squared, rmse, save_model, top_k_accuracy, train_model,
+    InputError,
+    Network,
+    confusion_matrix,
+    evaluate_model,
+    load_digits,
+    load_model,
+    make_clusters,
+    predict_outputs,
+    prepare_model,
+    r_squared,
+    rmse,
+    save_model,
+    top_k_accuracy,
+    train_model,
 )  # fmt: skip
 from nnparity.preprocessing import (
-    apply_scaling, decode_targets, encode_targets, fit_scaling, fit_targets, saturation_warning, sort_labels,
+    apply_scaling,
+    decode_targets,
+    encode_targets,
+    fit_scaling,
+    fit_targets,
+    saturation_warning,
+    sort_labels,
 )  # fmt: skip
 
 DIGITS = load_digits()
 X, Y = DIGITS.X[:90], DIGITS.y[:90]
 CLUSTERS = make_clusters(3, 40)
+ETA = "eta\tnumber\t1\t0.5"  # a line of a model's file
 
 
 def small(**options):
@@ -135,7 +154,8 @@ def test_metrics_by_hand():
 
 def test_file_gives_every_bit_back(tmp_path):
     for k, options in enumerate((
-        {}, {"optimizer": "adam", "eta": 0.01, "patience": 1}, {"scaling": "standard", "clip_norm": 1.0, "no_bias": [1]},
+        {}, {"optimizer": "adam", "eta": 0.01, "patience": 1},
+        {"scaling": "standard", "clip_norm": 1.0, "no_bias": [1]},
         {"hidden": [], "schedule": "step", "schedule_options": {"every": 3}}, {"dropout": 0.5, "arithmetic": "exact"},
     )):  # fmt: skip
         options = {"hidden": 7, "epochs": 2, **options}
@@ -166,12 +186,12 @@ def test_class_names_of_every_kind_come_back(tmp_path):
         (lambda text: "", "whose first line is 'nnparity model 1'"),
         (lambda text: text.replace("nnparity model 1", "nnparity model 2"), "whose first line is"),
         (lambda text: text[: len(text) // 2], "expected"),
-        (lambda text: text.replace("eta\tnumber\t1\t0.5", "eta\tnumber\t1\t__import__('os')"), "line 8: expected numbers"),
-        (lambda text: text.replace("eta\tnumber\t1\t0.5", "eta\tnumber\t2\t0.5"), "line 8: expected a name"),
-        (lambda text: text.replace("eta\tnumber\t1\t0.5", "eta\tnumber\t1\t-1"), "eta must be one finite number above 0"),
+        (lambda text: text.replace(ETA, "eta\tnumber\t1\t__import__('os')"), "line 8: expected numbers"),
+        (lambda text: text.replace(ETA, "eta\tnumber\t2\t0.5"), "line 8: expected a name"),
+        (lambda text: text.replace(ETA, "eta\tnumber\t1\t-1"), "eta must be one finite number above 0"),
         (lambda text: text.replace("loss\ttext\t1\tquadratic", "loss\ttext\t1\tquadratix"), "did you mean 'quadratic'"),
-        (lambda text: text.replace("random_seed\tnumber\t626\t10403", "random_seed\tnumber\t626\t1"), "random_seed must be"),
-        (lambda text: text.replace("sizes\tnumber\t3\t64\t7", "sizes\tnumber\t3\t64\t8"), "W1 must be 8 x 64, not 7 x 64"),
+        (lambda text: text.replace("number\t626\t10403", "number\t626\t1"), "random_seed must be"),
+        (lambda text: text.replace("number\t3\t64\t7", "number\t3\t64\t8"), "W1 must be 8 x 64, not 7 x 64"),
         (lambda text: text.replace("\nW2\t", "\nV2\t"), "expected an entry W2 of numbers"),
     ],
 )  # fmt: skip

@@ -6,10 +6,24 @@ import numpy as np
 import pytest
 
 from nnparity import (
-    InputError, begin_training, define_network, define_optimizer, define_training, forward, gradient_step,
-    initialize_parameters, load_digits, loss_value, one_hot, r_runif, r_sample_int, r_set_seed, train_epoch, train_network,
+    InputError,
+    begin_training,
+    define_network,
+    define_optimizer,
+    define_training,
+    forward,
+    gradient_step,
+    initialize_parameters,
+    load_digits,
+    loss_value,
+    one_hot,
+    r_runif,
+    r_sample_int,
+    r_set_seed,
+    train_epoch,
+    train_network,
+    training as module,
 )  # fmt: skip
-from nnparity import training as module
 from nnparity.dropout import draw_masks, dropout_backward, dropout_forward
 from nnparity.training import MONITORS, SCHEDULES, scheduled_eta
 
@@ -20,7 +34,9 @@ NETWORK = define_network([64, 8, 10], "tanh", "softmax", "categorical_cross_entr
 
 
 def begin(network=NETWORK, optimizer=None, seed=2):
-    return begin_training(network, optimizer or define_optimizer(), *initialize_parameters(network, "normal_scaled", 1), seed)
+    return begin_training(
+        network, optimizer or define_optimizer(), *initialize_parameters(network, "normal_scaled", 1), seed
+    )
 
 
 def train(plan, optimizer=None, state=None, validation=HELD, network=NETWORK, **options):

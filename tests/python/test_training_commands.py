@@ -28,12 +28,16 @@ def run(tmp_path, monkeypatch):
 
 @pytest.fixture
 def trained(run):
-    run("train", "clusters", "--hidden", "6", "--activation", "tanh", "--eta", "1", "--epochs", "20", "--model", "c.txt")
+    run(
+        "train", "clusters", "--hidden", "6", "--activation", "tanh", "--eta", "1", "--epochs", "20", "--model", "c.txt"
+    )
     return "c.txt"
 
 
 def test_train_writes_model_history_and_picture(run, tmp_path):
-    text = run("train", "digits", "--epochs", 2, "--validation", "0.2", "--history", "h.csv", "--plot", "h.png", "--quiet")
+    text = run(
+        "train", "digits", "--epochs", 2, "--validation", "0.2", "--history", "h.csv", "--plot", "h.png", "--quiet"
+    )
     assert "64-30-10 network" in text
     assert "validation: loss" in text
     assert load_model("model.txt").state.epoch == 2

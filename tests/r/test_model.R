@@ -54,7 +54,8 @@ folder <- tempfile()
 dir.create(folder)
 for (options in list(
   list(), list(optimizer = "adam", eta = 0.01, patience = 1), list(scaling = "standard", clip_norm = 1, no_bias = 1),
-  list(hidden = numeric(), schedule = "step", schedule_options = list(every = 3)), list(dropout = 0.5, arithmetic = "exact")
+  list(hidden = numeric(), schedule = "step", schedule_options = list(every = 3)),
+  list(dropout = 0.5, arithmetic = "exact")
 )) {
   options <- utils::modifyList(list(hidden = 7, epochs = 2), options)
   model <- train_model(do.call(prepare_model, c(list(X, y), options)), X, y, list(X, y))

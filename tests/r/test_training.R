@@ -45,7 +45,8 @@ expect_identical(
 )
 
 # Resuming is never having stopped.
-for (optimizer in list(define_optimizer("sgd", 0.5), define_optimizer("adam", 0.01), define_optimizer("momentum", 0.1))) {
+for (word in list(list("sgd", 0.5), list("adam", 0.01), list("momentum", 0.1))) {
+  optimizer <- do.call(define_optimizer, word)
   for (dropout in c(0, 0.2)) {
     plan <- define_training(epochs = 5, batch = 10, dropout = dropout, schedule = "halving", wait = 1, patience = 4)
     part <- plan

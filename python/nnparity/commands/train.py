@@ -18,7 +18,7 @@ OPTIONS: tuple[Row, ...] = (
     ("--activation", "words", "WORD", "sigmoid", "Activation of the hidden layers: one, or one per layer."),
     (
         "--output-activation", "text", "WORD", "",
-        "Activation of the output layer; sigmoid for classes, linear for numbers.",
+        "Output activation; sigmoid for classes, linear for numbers.",
     ),
     ("--loss", "text", "WORD", "quadratic", "Loss, such as categorical_cross_entropy with softmax."),
     ("--slope", "number", "NUMBER", "0.01", "Slope of leaky_relu below zero."),
