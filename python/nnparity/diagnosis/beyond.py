@@ -1,4 +1,4 @@
-"""What other shapes show: batches of 1, 2 and 3, other depths, equal and distinct widths, and a second call in a row."""
+"""What other shapes show: batches of 1, 2 and 3, other depths, equal and distinct widths, a second call in a row."""
 
 from __future__ import annotations
 

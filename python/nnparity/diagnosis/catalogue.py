@@ -12,9 +12,15 @@ FIXES: dict[str, str] = {
     "stale-weights-in-delta": "Compute every delta before any weight is updated: {quantity} = {right}.",
     "wrong-layer": "An operand belongs to a neighbouring layer: {quantity} = {right}.",
     "ascent": "The step goes uphill: turn the sign round ({quantity} = {right}).",
-    "extra-output-derivative": "With this pair of output and loss the derivative has already cancelled: {quantity} = {right}.",
-    "missing-output-derivative": "This loss leaves the derivative of the output activation in delta: {quantity} = {right}.",
-    "softmax-jacobian-diagonal": "Each softmax output depends on every input; use the whole Jacobian: {quantity} = {right}.",
+    "extra-output-derivative": (
+        "With this pair of output and loss the derivative has already cancelled: {quantity} = {right}."
+    ),
+    "missing-output-derivative": (
+        "This loss leaves the derivative of the output activation in delta: {quantity} = {right}."
+    ),
+    "softmax-jacobian-diagonal": (
+        "Each softmax output depends on every input; use the whole Jacobian: {quantity} = {right}."
+    ),
     "softmax-axis": "Normalise over the classes of each sample: {quantity} = {right}.",
     "softmax-twice": "Apply softmax once: {quantity} = {right}.",
     "softmax-overflow": "Subtract each sample's maximum before exp.",
@@ -29,17 +35,23 @@ FIXES: dict[str, str] = {
     "squared-error-as-delta": "The derivative of the squared error is the error itself: {quantity} = {right}.",
     "weights-for-inputs": "The gradient of a weight needs the input it was multiplied by: {quantity} = {right}.",
     "accumulator-not-reset": "Start every batch (and layer) with sums of zero: {quantity} = {right}.",
-    "updated-parameters-as-gradient": "The routine already returns updated parameters: assign them, do not subtract them again.",
+    "updated-parameters-as-gradient": (
+        "The routine already returns updated parameters: assign them, do not subtract them again."
+    ),
     "update-lost": "The new value never reaches the network: return it or assign it where the network is kept.",
     "sequential-update": "Compute all gradients first, then update all layers.",
     "batch-lost": "Every sample of the batch counts once: {quantity} = {right}.",
     "shuffle-unpaired": "Shuffle inputs and targets by the same permutation.",
     "label-encoding": "The one-hot rows are shifted against the classes.",
-    "r-recycling": "R recycles the bias down columns: keep units in rows, or use sweep(Z, 2, b, `+`) for samples in rows.",
+    "r-recycling": (
+        "R recycles the bias down columns: keep units in rows, or use sweep(Z, 2, b, `+`) for samples in rows."
+    ),
     "r-dropped-dimension": "A single row or column became a vector: add drop = FALSE.",
     "r-elementwise-for-matmul": "`*` multiplies element by element; the matrix product is `%*%` (`@` in Python).",
     "r-pmax-dimension": "max() gives one number; pmax(Z, 0) works element by element and keeps the matrix.",
-    "r-vector-orientation": "A vector has no orientation: make it a one-column matrix before transposing or multiplying.",
+    "r-vector-orientation": (
+        "A vector has no orientation: make it a one-column matrix before transposing or multiplying."
+    ),
     "np-broadcast": "(m,) against (m, 1) gives (m, m): keep both shapes equal.",
     "np-alias": "Two names share one array: copy it.",
     "r-copy-semantics": "A function changes its own copy: return the value and assign it.",

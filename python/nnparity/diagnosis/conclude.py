@@ -1,9 +1,10 @@
-"""Turn an account of the run into findings: which differences are bugs, which are conventions, and where each one stands."""
+"""Turn an account of the run into findings: which differences are bugs, which are conventions, where each stands."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Finding:
     layer: int | None
     computes: str
     expected: str
-    event: object | None = None
+    event: Any = None
     factor: float | None = None
     evidence: float | None = None
     proved: bool = False
@@ -121,7 +122,8 @@ class Conclusion:
         )
         if formula.declares and kind == "declaration":
             option, word = next(iter(formula.declares.items()))
-            finding.fix = f"The code is consistent with --{option.replace('_', '-')} {word}: declare that, or compute {right.text}."
+            consistent = f"--{option.replace('_', '-')} {word}"
+            finding.fix = f"The code is consistent with {consistent}: declare that, or compute {right.text}."
         return self._placed(finding)
 
     def _first_update(self, layer: int):
@@ -138,9 +140,9 @@ class Conclusion:
         used = np.flatnonzero(weights)
         for event in self.run.events:
             value = self.run.value(event)
-            if value.ndim == 1 and value.size == used.size < weights.size:
-                if np.array_equal(value, used) or np.array_equal(value, used + 1):
-                    return event
+            one_each = value.ndim == 1 and value.size == used.size < weights.size
+            if one_each and (np.array_equal(value, used) or np.array_equal(value, used + 1)):
+                return event
         for node, events in self.run.by_node.items():
             if (
                 (
@@ -166,13 +168,13 @@ class Conclusion:
                 "binary_cross_entropy": (1 - Y) * np.log(1 - A),
                 "mean_absolute_error": np.abs(A - Y),
             }.get(t.loss)
-        return terms is not None and np.all(np.isfinite(terms)) and bool(self.follower.present(terms))
+        return terms is not None and bool(np.all(np.isfinite(terms))) and bool(self.follower.present(terms))
 
     def _terms(self, layer: int) -> int:
         return self.textbook.W[layer - 1].shape[1] + self.textbook.m
 
     def _fallback(self, departure: Departure):
-        """Nobody saw the wrong value: walk back from the returned parameter to the first value that nothing explains."""
+        """Nobody saw the wrong value: walk back from the returned parameter to the first value nothing explains."""
         if departure.quantity[0] in "ZA":
             return None
         letter = "b" if departure.quantity.startswith("db") else "W"
@@ -297,7 +299,7 @@ class Conclusion:
         return [self._placed(finding)]
 
     def _sibling_alike(self, quantity: str, ratio: float) -> bool:
-        """The other parameter of the layer, which ends right, carries the same factor at that stage: it is the update that differs."""
+        """The layer's other parameter, which ends right, has the same factor there: it is the update that differs."""
         if not quantity.startswith(("dW", "db")):
             return False
         other = f"d{'b' if quantity[1] == 'W' else 'W'}{quantity[2:]}"
@@ -472,7 +474,8 @@ class Conclusion:
             event = max(events, key=lambda e: e.seq) if events else None
             if event is not None:
                 event = self._discarded(event) or event
-        id = "update-lost" if letter == "W" or hits or f"W{layer}_new" in self._lost_names() else "bias-missing"
+        lost = letter == "W" or hits or f"W{layer}_new" in self._lost_names()
+        id: str | None = "update-lost" if lost else "bias-missing"
         zeros = self._all_zero(layer)
         if zeros is not None and f"W{layer}_new" in self._lost_names():
             delta = self.state.rights[f"delta{layer}"]
@@ -529,12 +532,11 @@ class Conclusion:
             value = self.run.value(event)
             if value.size in (right.size, right.shape[0]) and value.size > 1 and not np.any(value):
                 node = self.run.node(event)
-                if node.kind in ("after", "assign", "return", "expr", "call") and node.file != self.run.adapter:
-                    if (
-                        (self.run.operands(event) and any(np.any(self.run.value(o)) for o in self.run.operands(event)))
-                        or node.kind == "after"
-                    ) and self._after_forward(event):
-                        return event
+                if node.kind not in ("after", "assign", "return", "expr", "call") or node.file == self.run.adapter:
+                    continue
+                made_here = any(np.any(self.run.value(operand)) for operand in self.run.operands(event))
+                if (made_here or node.kind == "after") and self._after_forward(event):
+                    return event
         return None
 
     def _after_forward(self, event) -> bool:
@@ -657,7 +659,7 @@ class Conclusion:
         return finding
 
     def _nearest(self, finding: Finding):
-        """No value shows the place: the last statement of the candidate that touches the quantity, or its last one at all."""
+        """No value shows the place: the candidate's last statement that touches the quantity, or its last at all."""
         digits = str(finding.layer or "")
         for wanted in (finding.quantity, f"d{finding.quantity[:1]}{digits}", f"delta{digits}"):
             seen = self.state.seen.get(wanted)
@@ -677,6 +679,7 @@ class Conclusion:
 
 
 def Formula_text(name: str, layer: int) -> str:
+    """What plain gradient descent makes of a parameter."""
     letter = name[0]
     return f"{letter}{layer} − η·d{letter}{layer}"
 

@@ -1,6 +1,8 @@
-"""A crash is a finding: the operands of the expression that stopped, with their dims and labels, and the form that conforms."""
+"""A crash is a finding: the operands of the expression that stopped, their dims and labels, the form that conforms."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,7 @@ PRODUCTS = ("%*%", "@", "dot", "matmul", "crossprod", "tcrossprod")
 
 
 def dims(value: np.ndarray) -> str:
+    """The dims of an operand in words."""
     shape = value.shape
     if len(shape) == 0:
         return "1 number"
@@ -131,7 +134,7 @@ def _made_by(error, conclusion: Conclusion) -> str | None:
 
 
 def _lost_shape(ref: int, conclusion: Conclusion, depth: int = 0) -> str | None:
-    """The operation behind a value, or behind the values that nothing explains from which it was made, that lost its shape."""
+    """The operation behind a value, or behind the unexplained values it was made from, that lost its shape."""
     run = conclusion.run
     producer = run.computed(ref)
     if producer is None or depth > 4:
@@ -261,7 +264,7 @@ def _arrangements(a: np.ndarray, b: np.ndarray):
         if b.ndim == 2
         else [("{b}", b.reshape(-1, 1), 0), ("{b}ᵀ", b.reshape(1, -1), 1)]
     )
-    options = []
+    options: list[tuple[float, str, Any]] = []
     for name_a, left, turned_a in forms_a:
         for name_b, right, turned_b in forms_b:
             if left.shape[1] == right.shape[0]:

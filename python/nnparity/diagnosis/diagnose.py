@@ -357,7 +357,8 @@ class Session:
                 finding.id = None
                 finding.computes = "a step of a length of its own: the learning rate that step is given is not used"
                 finding.fix = (
-                    f"Not a bug in the gradients: the code steps by {finding.factor * probe.eta:.6g} times the gradient, "
+                    "Not a bug in the gradients: the code steps by "
+                    f"{finding.factor * probe.eta:.6g} times the gradient, "
                     "whatever eta is; let step pass its eta on."
                 )
 
@@ -429,7 +430,8 @@ class Session:
         sizes = self.options.sizes
         if len(set(sizes)) < len(sizes):
             spots.append(
-                f"Layers of equal width ({', '.join(map(str, sizes))}): a transposed square matrix shows in its values only."
+                f"Layers of equal width ({', '.join(map(str, sizes))}): "
+                "a transposed square matrix shows in its values only."
             )
         if probe.X.shape[1] == 1:
             spots.append("A batch of one sample: sums and means over samples cannot be told apart.")

@@ -1,4 +1,4 @@
-"""Follow a candidate through one gradient step: at every quantity, what did it use, and was that right?
+"""Follow a candidate through one gradient step: what it used at every quantity, and whether that was right.
 
 The search goes through the quantities in order of computation.  Each is computed from the values that the candidate
 really used before it, in the right way and in every known wrong way; the recorded values and the returned parameters
@@ -17,7 +17,7 @@ from nnparity.diagnosis import textbook as book
 from nnparity.diagnosis.matching import SAME, Hit, ValueIndex, proportion
 from nnparity.diagnosis.textbook import Formula
 
-BEAM = 16
+BEAM = 8
 COST = {
     "absent": 3.0,  # right, but fused into something else
     "rank": 0.1,  # an inferred option further down the list
@@ -82,7 +82,12 @@ class Departure:
     right: Formula
     seen: Seen
     kind: str = "bug"  # bug, unexplained, declaration
-    ties: tuple[str, ...] = ()  # other accounts of the very same value
+    rivals: tuple[Formula, ...] = ()  # the formulas it was chosen from
+
+    @property
+    def ties(self) -> tuple[str, ...]:
+        """Other accounts of the very same value."""
+        return ties_of(self.formula, self.rivals)
 
 
 @dataclass
@@ -263,15 +268,14 @@ class Follower:
             else:
                 cost = COST["departure"]
             found = found or (formula.right and not formula.omits)
-            ties = () if formula.right else ties_of(formula, formulas)
-            yield self._used(state, layer, letter, quantity, formula, right, seen, cost, wanted, ties)
+            yield self._used(state, layer, letter, quantity, formula, right, seen, cost, wanted, tuple(formulas))
         if not found:
             yield self._used(state, layer, letter, quantity, right, right, Seen(), COST["absent"], wanted)
             if self.by_use is not None:
                 for formula, seen in self.by_use(self, state, quantity, layer):
                     yield self._used(state, layer, letter, quantity, formula, right, seen, COST["by use"], wanted)
 
-    def _used(self, state, layer, letter, quantity, formula, right, seen, cost, wanted, ties=()) -> State:
+    def _used(self, state, layer, letter, quantity, formula, right, seen, cost, wanted, rivals: tuple[Formula, ...] = ()) -> State:
         new = state.branch(cost)
         target = new.Z if letter == "Z" else new.A
         target[layer] = formula.value
@@ -284,7 +288,7 @@ class Follower:
         new.rights[quantity], new.used[quantity], new.seen[quantity] = right, formula, seen
         if not formula.right:
             kind = "declaration" if formula.declares else ("unexplained" if formula.text == "?" else "bug")
-            new.departures.append(Departure(quantity, layer, "forward", formula, right, seen, kind, ties))
+            new.departures.append(Departure(quantity, layer, "forward", formula, right, seen, kind, rivals))
         return new
 
     # -- backward and update, layer by layer -----------------------------------------------------------------------
@@ -342,7 +346,8 @@ class Follower:
         t = self.textbook
         change = self.W_new[layer - 1] - t.W[layer - 1]
         gradient = delta @ state.A[layer - 1].T
-        return bool(np.any(change)) and np.any(gradient) and proportion(change, gradient, self.loose) is not None
+        moved = bool(np.any(change)) and bool(np.any(gradient))
+        return moved and proportion(change, gradient, self.loose) is not None
 
     def _parameter(self, state: State, layer: int, letter: str) -> None:
         """Explain the returned W[l] or b[l]: new = keep * old + rate * gradient."""
@@ -515,14 +520,15 @@ class Follower:
         return solution
 
 
-def ties_of(formula: Formula, formulas: list[Formula]) -> tuple[str, ...]:
+def ties_of(formula: Formula, formulas: Iterable[Formula]) -> tuple[str, ...]:
     """Other mistakes that give the very same value; numbers alone cannot tell them apart."""
     names = []
     for other in formulas:
         name = other.id or other.text
-        if other is not formula and not other.right and name != (formula.id or formula.text) and name not in names:
-            if other.value.shape == formula.value.shape and proportion(other.value, formula.value) is not None:
-                names.append(name)
+        if other is formula or other.right or name == (formula.id or formula.text) or name in names:
+            continue
+        if other.value.shape == formula.value.shape and proportion(other.value, formula.value) is not None:
+            names.append(name)
     return tuple(names[:4])
 
 

@@ -52,7 +52,7 @@ def factor_text(factor: float, m: int, eta: float, n_out: int) -> str | None:
 
 
 def vocabulary(state, textbook, W_new=None, b_new=None):
-    """Yield (text, quantity, value, right, kind) of all that a right program may hold; kind: 'samples', 'gradient', 'plain'."""
+    """Yield (text, quantity, value, right, kind) of all a right program may hold; kind: samples, gradient, plain."""
     t = textbook
     yield "X", "A0", t.X, True, "samples"
     yield "Y", "Y", t.Y, True, "samples"

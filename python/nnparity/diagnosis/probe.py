@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
-import itertools
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _targets(random, n: int, m: int, targets: str) -> np.ndarray:
 
 
 def _quality(W, b, X) -> float:
-    """1 when every pre-activation is clear of zero and, in a batch, every unit is live for some samples and dead for others."""
+    """1 when every pre-activation is clear of zero and, in a batch, every unit is live for some samples, not all."""
     score, A = 1.0, X
     for w, bias in zip(W, b, strict=False):
         Z = w @ A + bias[:, None]

@@ -30,7 +30,7 @@ def adapt(right: np.ndarray, recorded: np.ndarray, wrong: np.ndarray, factor: fl
 
 
 def repaired(finding: Finding, textbook, state) -> dict[str, np.ndarray]:
-    """The right values of a finding's quantities when all of them are put right: each from the repaired ones before it."""
+    """The right values of a finding's quantities when all are put right: each from the repaired ones before it."""
     wanted = {departure.quantity for departure in finding.departures}
     if len(wanted) < 2:
         return {}
@@ -98,7 +98,7 @@ def injections(finding: Finding, run: Run, textbook, follower, state) -> list[tu
 
 
 def _origin(run: Run, ref: int, finding: Finding):
-    """Where to put the right value: the statement blamed, if the value passes through it, else where it was computed."""
+    """Where to put the right value: the statement blamed, if the value passes there, else where it was computed."""
     blamed = run.statement(finding.event).id if finding.event is not None else None
     for event in run.by_ref.get(ref, ()):
         if run.node(event).stmt == blamed and run.node(event).kind in ("assign", "return"):

@@ -128,14 +128,10 @@ class Run:
             frame = call[1]
         return chain
 
-    def arguments(self, call_node: int, frame: int, before: int) -> list:
-        """The argument values of a call, as far as they were recorded before event number `before`."""
-        found = []
-        for child in self.children.get(call_node, ()):
-            for event in self.by_frame_node.get((frame, child), ()):
-                if event.seq <= before or True:
-                    found.append(event)
-        return found
+    def arguments(self, call_node: int, frame: int) -> list:
+        """The argument values of a call, as far as they were recorded."""
+        children = self.children.get(call_node, ())
+        return [event for child in children for event in self.by_frame_node.get((frame, child), ())]
 
     def value(self, event) -> np.ndarray:
         return self.values[event.ref]

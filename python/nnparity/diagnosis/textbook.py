@@ -102,6 +102,7 @@ def loss_slope(loss: str, A: np.ndarray, Y: np.ndarray) -> np.ndarray | None:
 
 
 def softmax_over(Z: np.ndarray, axis: int | None) -> np.ndarray:
+    """Softmax over that axis, or over everything."""
     E = np.exp(Z - Z.max())
     return E / E.sum(axis=axis, keepdims=axis is not None)
 
@@ -178,11 +179,11 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
         )
     if min(w.shape) > 1:
         byrow = "r-byrow" if w.shape[0] != w.shape[1] else "transposed"
-        for order, other in (("F", "C"), ("C", "F")):
+        for read, filled in (("F", "C"), ("C", "F")):
             yield Formula(
                 byrow,
                 f"(W{layer} filled the other way)·{before} + b{layer}",
-                w.ravel(order=order).reshape(w.shape, order=other) @ a + extra,
+                w.ravel(order=read).reshape(w.shape, order=filled) @ a + extra,
             )
     if a.shape == w.shape and w.shape[0] != w.shape[1]:
         yield Formula("r-elementwise-for-matmul", f"W{layer} ⊙ {before} + b{layer}", w * a + extra)
@@ -193,7 +194,7 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
 def forward_activations(Z: np.ndarray, layer: int, wanted: str, known: bool, last: bool, slope: float):
     """A[l] = f(Z[l]); another registered activation is a declaration, the rest are mistakes."""
     z = f"Z{layer}"
-    names = [wanted, *[name for name in (OUTPUT if last else OUTPUT) if name != wanted]]
+    names = [wanted, *[name for name in OUTPUT if name != wanted]]
     for name in names:
         value = activation_value(name, Z, slope)
         option = {"output_activation" if last else "activation": name}
@@ -319,10 +320,10 @@ def slopes(
             yield Formula("derivative-of-activation", f"{other}′({a})", activation_slope(other, A, slope))
     yield Formula("wrong-derivative", f"{a}(1 − {a})", A * (1 - A))
     yield Formula("wrong-derivative", f"1 − {a}²", 1 - A**2)
-    for other, (Zo, Ao) in others.items():
-        if other != layer and Zo.shape == Z.shape:
-            yield Formula("wrong-layer", f"{name}′(Z{other})", activation_slope(name, Zo, slope))
-            yield Formula("wrong-layer", f"A{other}(1 − A{other})", Ao * (1 - Ao))
+    for number, (Zo, Ao) in others.items():
+        if number != layer and Zo.shape == Z.shape:
+            yield Formula("wrong-layer", f"{name}′(Z{number})", activation_slope(name, Zo, slope))
+            yield Formula("wrong-layer", f"A{number}(1 − A{number})", Ao * (1 - Ao))
             yield Formula("wrong-layer", f"1 − A{other}²", 1 - Ao**2)
 
 
@@ -569,8 +570,8 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
             elif factor.right or factor.omits or back.id == "stale-weights-in-delta":
                 yield Formula(back.id, f"({back.text}) ⊙ {factor.text}", back.value * factor.value, parts=(back.value,))
     if name == "relu":
-        back = backs[0].value
-        yield Formula("relu-mask-wrong", f"[W{layer + 1}ᵀ·delta{layer + 1} > 0] as mask", back * (back > 0))
+        dA = backs[0].value
+        yield Formula("relu-mask-wrong", f"[W{layer + 1}ᵀ·delta{layer + 1} > 0] as mask", dA * (dA > 0))
         yield Formula("relu-mask-wrong", f"[Z{layer} > 0] alone", (Z > 0).astype(float))
     if name.endswith("softmax"):
         J = activations.backprop_activation(

@@ -1,4 +1,4 @@
-"""Recognise a quantity by its use: whatever is multiplied by W[l+1] next *is* the candidate's A[l], whatever its formula."""
+"""Recognise a quantity by its use: what is multiplied by W[l+1] next is the candidate's A[l], whatever its formula."""
 
 from __future__ import annotations
 
