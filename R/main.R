@@ -1,7 +1,7 @@
 # The command line in R: Rscript R/nnparity.R COMMAND ..., or Rscript -e 'nnparity::main()' COMMAND ... when installed.
 #
-# Adding a command is one entry in a list of `commands_known`: run(words), which returns the exit status, and its help, a
-# text or a function that shows it.
+# Adding a command is one entry in a list of `commands_known`: run(words), which returns the exit status, and its
+# help, a text or a function that shows it.
 
 commands_known <- function() {
   c(PYTHON_COMMANDS, TRAINING_COMMANDS, WORKLOAD_COMMANDS, RUN_COMMANDS)
@@ -26,8 +26,8 @@ Commands:
 
   COMMAND --help shows the options of a command."
 
-# Runs the command line and returns its exit status: 0, or 2 after a sentence on the error stream for bad input; 130 when
-# interrupted. words: the command and what follows it.
+# Runs the command line and returns its exit status: 0, or 2 after a sentence on the error stream for bad input; 130
+# when interrupted. words: the command and what follows it.
 main <- function(words = commandArgs(trailingOnly = TRUE)) {
   if (length(words) == 0L || words[[1L]] %in% c("-h", "--help")) {
     writeLines(MAIN_HELP)
