@@ -25,7 +25,8 @@ _PUBLIC: dict[str, tuple[str, ...]] = {
     "network": ("NetworkDefinition", "define_network", "forward", "backward", "gradient_step"),
     "metrics": ("METRICS", "classify", "accuracy", "top_k_accuracy", "confusion_matrix", "rmse", "r_squared"),
     "datasets": (
-        "DATASETS", "Dataset", "load_data", "load_digits", "load_idx", "load_csv", "load_pickle", "split_data", "one_hot",
+        "DATASETS", "Dataset", "load_data", "load_digits", "load_idx", "load_csv", "load_pickle", "split_data",
+        "one_hot",
     ),
     "generators": ("make_clusters", "make_spiral", "make_image", "make_xor"),
     "training": (

@@ -567,7 +567,7 @@ def _below_shrinking(tries: Integers, n: int) -> Integers:
     """Places of the tries that are below n, n falling by one with each of them."""
     below = tries < n
     while True:
-        # With the right number taken before each try, the answer is right; every pass is right for one try more at least.
+        # With the right number taken before each try the answer is right; each pass is right for one try more at least.
         again = tries < n - (np.cumsum(below) - below)
         if np.array_equal(again, below):
             return np.flatnonzero(below)

@@ -248,9 +248,19 @@ def _remedy(matrices, error, conclusion: Conclusion):
             id = "r-elementwise-for-matmul"
         elif a.ndim < 2 or b.ndim < 2:
             id = "r-vector-orientation"
-        source = name.format(a=text_a, b=text_b)
-        return id, f"{written} = {text}", f"Write {source}: it conforms and gives {text}.", quantity, layer
+        source = in_source(name, text_a, text_b, conclusion.textbook.language)
+        expected = text if written == text else f"{written} = {text}"
+        return id, expected, f"Write {source}: it conforms and gives {text}.", quantity, layer
     return None
+
+
+def in_source(form: str, a: str, b: str, language: str) -> str:
+    """An arrangement such as {a}ᵀ·{b} as the candidate's language writes it."""
+    turned = "t({})" if language == "R" else "{}.T"
+    form = form.replace("{a}ᵀ", turned.format("{a}") if language == "R" else "({a}).T")
+    form = form.replace("{b}ᵀ", turned.format("{b}") if language == "R" else "({b}).T")
+    product = " %*% " if language == "R" else " @ "
+    return form.replace("·", product).replace("⊙", "*").replace("−", "-").format(a=a, b=b)
 
 
 def _arrangements(a: np.ndarray, b: np.ndarray):

@@ -275,7 +275,8 @@ class Follower:
                 for formula, seen in self.by_use(self, state, quantity, layer):
                     yield self._used(state, layer, letter, quantity, formula, right, seen, COST["by use"], wanted)
 
-    def _used(self, state, layer, letter, quantity, formula, right, seen, cost, wanted, rivals: tuple[Formula, ...] = ()) -> State:
+    def _used(self, state, layer, letter, quantity, formula, right, seen, cost, wanted,
+              rivals: tuple[Formula, ...] = ()) -> State:
         new = state.branch(cost)
         target = new.Z if letter == "Z" else new.A
         target[layer] = formula.value
@@ -320,6 +321,8 @@ class Follower:
                 cost = COST["departure"] + (1 if formula.id == "shuffle-unpaired" else 0)
             if not seen:
                 cost += COST["absent"]
+            if formula.right and layer == t.depth and not t.loss_declared and self._squares_its_error(state, formula):
+                cost += 2 * COST["departure"]
             options.append((formula, seen, cost, weight_fits))
         fitting = any(fits for *_, fits in options)
         if not fitting and self.by_use is not None:
@@ -335,12 +338,22 @@ class Follower:
             if not formula.right:
                 kind = "declaration" if formula.declares else ("unexplained" if formula.text == "?" else "bug")
                 new.departures.append(
-                    Departure(quantity, layer, "backward", formula, right, seen, kind, ties_of(formula, formulas))
+                    Departure(quantity, layer, "backward", formula, right, seen, kind, tuple(formulas))
                 )
             self._parameter(new, layer, "W")
             if layer not in t.no_bias:
                 self._parameter(new, layer, "b")
             yield new
+
+    def _squares_its_error(self, state: State, formula: Formula) -> bool:
+        """The step itself computes a squared error and no logarithm: then a delta of cross-entropy is not meant."""
+        if not formula.declares.get("loss", "").endswith("cross_entropy"):
+            return False
+        A, Y = state.A[self.textbook.depth], self.textbook.Y
+        with np.errstate(all="ignore"):
+            logarithms = [np.log(A), Y * np.log(A)]
+        squared = bool(unscaled(self.present((A - Y) ** 2)))
+        return squared and not any(np.all(np.isfinite(term)) and self.present(term) for term in logarithms)
 
     def _change_fits(self, delta: np.ndarray, state: State, layer: int) -> bool:
         t = self.textbook
@@ -510,7 +523,7 @@ class Follower:
             value = basis @ state.weights
             if proportion(change.ravel(), value, self.loose) is not None:
                 return state.weights
-        if basis.shape[0] <= m:
+        if basis.shape[0] <= m or not np.all(np.isfinite(change)) or not np.all(np.isfinite(basis)):
             return None
         solution, *_ = np.linalg.lstsq(basis, -change.ravel() / self.textbook.eta, rcond=None)
         rest = np.max(np.abs(basis @ solution + change.ravel() / self.textbook.eta))
