@@ -401,6 +401,27 @@ def test_a_crash_of_r_leaves_the_tool_standing(load):
     assert process.run(*PROBLEM._replace(eta=0.1)).status == "ok"
 
 
+@pytest.mark.parametrize(
+    ("statement", "status"),
+    [
+        ("answer <- readline('name? '); more <- readLines('stdin', 1)", "ok"),
+        ("closeAllConnections(); sink('printed.txt'); print(1); while (sink.number()) sink()", "ok"),
+        ("setwd(tempdir()); rm(list = ls(globalenv()), envir = globalenv()); options(warn = 2, digits = 3)", "ok"),
+        ("set.seed(1, kind = 'Wichmann-Hill'); u <- runif(1); RNGkind('default')", "ok"),
+        ("invokeRestart('abort')", "error"),
+        (".Internal(quit('no', 0L, FALSE))", "quit"),
+        ("x <- numeric(1e11)", "error"),
+    ],
+)
+def test_what_a_step_may_do_to_its_process(load, statement, status):
+    process = load(f"step <- function(W, b, X, Y, eta) {{\n  {statement}\n  list(W = W, b = b)\n}}\n")
+    recording = process.run(*PROBLEM)
+    assert recording.status == status
+    if status == "error":
+        assert recording.error.line == 2
+    assert process.run(*PROBLEM).status == status
+
+
 def test_an_endless_loop_has_its_line(load):
     process = load("step <- function(W, b, X, Y, eta) {\n  i <- 0\n  repeat {\n    i <- i + 1\n  }\n}\n")
     recording = process.run(*PROBLEM, timeout=2)

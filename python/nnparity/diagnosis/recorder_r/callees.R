@@ -6,7 +6,8 @@ LEFT_ALONE <- c(
   "quote", "substitute", "bquote", "expression", "~", "::", ":::", "function", "alist", "evalq", "missing", "nargs",
   "body",
   "formals", "args", "match.arg", "match.call", "sys.call", "sys.function", "on.exit", "delayedAssign", "deparse",
-  "makeActiveBinding", "exists", "rm", "remove", "curve", "subset", "transform", "candidate_lines", ":=", "break",
+  ".Internal", "makeActiveBinding", "exists", "rm", "remove", "curve", "subset", "transform", "candidate_lines", ":=",
+  "break",
   "next",
   # dispatch, which looks at its own frame
   "UseMethod", "standardGeneric", "NextMethod", "callNextMethod", "callSuper", "initFields",

@@ -49,7 +49,7 @@ load_file <- function(path, environment = globalenv(), recorded = TRUE, definiti
   invisible()
 }
 
-# The candidate's own training is compiled as usual; for a recorded step, which runs once, that costs more than it saves.
+# The candidate's own training is compiled as usual; for a step, which runs once, that costs more than it saves.
 eval_compiled <- function(expression, environment) {
   was <- compiler::enableJIT(3L)
   on.exit(compiler::enableJIT(was))

@@ -394,7 +394,7 @@ rewrite_definitions <- function(expression, row, scope, name = NULL) {
   rows <- argument_rows(scope$source, expression, row)
   parts <- as.list(expression)
   if (is.call(parts[[1]])) parts[[1]] <- rewrite_head(parts[[1]], row, scope)
-  text <- if (is_assignment(expression)) short_name(parts[[2]]) else method_name(expression)
+  text <- if (is_assignment(expression)) short_name(parts[[2]]) else method_name(expression) %or% name
   for (k in seq_along(parts)[-1]) {
     if (identical(parts[[k]], quote(expr = )) || is.null(parts[[k]])) next
     keyword <- names(parts)[k]

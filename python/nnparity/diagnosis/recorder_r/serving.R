@@ -81,7 +81,8 @@ answer_load <- function(request, k) {
 
 # The candidate's functions with their arguments, and where they are defined; those inside of others cannot be called.
 functions_json <- function() {
-  named <- Filter(function(f) nzchar(f$name) && !f$nested, function_list)
+  handlers <- c("", "error", "warning", "message", "finally")
+  named <- Filter(function(f) !(f$name %in% handlers) && !f$nested, function_list)
   texts <- function(x) I(json_array(if (length(x)) json_string(x)))
   json_array(vapply(named, function(f) {
     json_lines(name = f$name, args = texts(f$arguments), optional = texts(f$optional), file = f$file, line = f$line)
@@ -128,7 +129,8 @@ guarded <- function(expression, limit = 0) {
     },
     nnparity_leave = function() TRUE,
     abort = function() {
-      failure <<- list(kind = "error", message = "the candidate jumped to top level")
+      open <- stack_environment[seq_len(stack_size)]
+      failure <<- describe_failure(NULL, list(), open, "the candidate jumped to top level", "error")
       FALSE
     })
   recording <<- running <<- FALSE
@@ -147,7 +149,19 @@ answer_run <- function(request, k) {
                         message = if (orderly) "R was left inside step" else "R itself crashed inside step"))
 }
 
+# A fork's standard input is a pipe that nobody writes to: a candidate that reads from it would wait for ever. The first
+# file opened takes its place.
+empty_input <- function() {
+  tryCatch({
+    utils::getFromNamespace("closeFD", "parallel")(0L)
+    nothing_to_read <<- file("/dev/null", "r")
+  }, error = function(e) NULL)
+}
+
+nothing_to_read <- NULL
+
 run_in_fork <- function(request, k) {
+  empty_input()
   last_words <- new.env()
   reg.finalizer(last_words, function(e) file.create(file.path(exchange, paste0("left_", k))), onexit = TRUE)
   run_step(request, k)

@@ -190,6 +190,7 @@ values_json <- function() {
   if (!store_count) return(character())
   sizes <- lengths(store_values)
   offsets <- sprintf("%.0f", cumsum(c(0, sizes[-store_count])))
-  json_lines(t = "value", ref = seq_len(store_count), dim = I(paste0("[", store_dim, "]")), n = sizes, offset = I(offsets),
-             class = store_class, dtype = store_type, container = store_container)
+  json_lines(
+    t = "value", ref = seq_len(store_count), dim = I(paste0("[", store_dim, "]")), n = sizes, offset = I(offsets),
+    class = store_class, dtype = store_type, container = store_container)
 }
