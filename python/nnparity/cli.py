@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+import nnparity._threads  # noqa: F401 (before NumPy is loaded)
 from nnparity.checks import InputError
 
 #: command → the module of `nnparity.commands` that holds it, and the line that help shows.
