@@ -11,6 +11,7 @@ DATA_OPTIONS <- list(
 
 TRAIN_OPTIONS <- c(DATA_OPTIONS, list(
   c("--hidden", "counts", "N,N", "30", "Widths of the hidden layers; 0 for none."),
+  c("--sizes", "counts", "N,N,N", "", "Widths of all layers, instead of --hidden; the data must fit them."),
   c("--activation", "words", "WORD", "sigmoid", "Activation of the hidden layers: one, or one per layer."),
   c("--output-activation", "text", "WORD", "", "Output activation; sigmoid for classes, linear for numbers."),
   c("--loss", "text", "WORD", "quadratic", "Loss, such as categorical_cross_entropy with softmax."),
@@ -32,7 +33,8 @@ TRAIN_OPTIONS <- c(DATA_OPTIONS, list(
   c("--task", "text", "WORD", "auto", "What labels are: classes or numbers."),
   c("--validation", "text", "SHARE", "", "Hold out this share of the rows, or the last N; or a file of held-out data."),
   c("--seed", "count", "N", "1", "Seed of everything random."),
-  c("--exact", "flag", "", "", "Arithmetic that gives the same bits in R and in Python."),
+  c("--arithmetic", "text", "WORD", "fast", "fast, or exact, which gives the same bits in R and in Python."),
+  c("--exact", "flag", "", "", "The same as --arithmetic exact."),
   c("--model", "text", "FILE", "model.txt", "Where the model goes."),
   c("--history", "text", "FILE", "", "Write the history as CSV."),
   c("--plot", "text", "FILE", "", "Draw the history: .png, .pdf or .svg."),
@@ -261,18 +263,30 @@ command_train <- function(words) {
   table <- named_table(sample$X, sample$features)
   if (!is.null(options$resume)) {
     model <- load_model(options$resume)
-    model$plan$epochs <- check_count(options$epochs, "epochs")
+    if (options$epochs <= model$state$epoch) {
+      stop_input(paste0(
+        "--epochs must be more than the ", model$state$epoch, " that the model has done, not ", options$epochs
+      ))
+    }
+    model$plan$epochs <- options$epochs
   } else {
+    hidden <- if (is.null(options$sizes)) options$hidden else utils::head(options$sizes[-1L], -1L)
     model <- prepare_model(
-      table, sample$y, options$hidden[options$hidden != 0], options$activation, options$output_activation, options$loss,
+      table, sample$y, hidden[hidden != 0], options$activation, options$output_activation, options$loss,
       slope = options$slope, no_bias = if (is.null(options$no_bias)) integer() else options$no_bias, l1 = options$l1,
       l2 = options$l2, init = options$init, optimizer = options$optimizer, eta = options$eta,
       clip_norm = options$clip_norm, epochs = options$epochs, batch = options$batch,
       schedule = options$schedule, dropout = options$dropout,
       patience = options$patience, monitor = options$monitor, scaling = options$scaling,
       task = if (is.null(sample$classes)) "numbers" else "classes",
-      seed = options$seed, arithmetic = if (options$exact) "exact" else "fast"
+      seed = options$seed, arithmetic = if (options$exact) "exact" else options$arithmetic
     )
+    if (!is.null(options$sizes) && !identical(options$sizes, model$network$sizes)) {
+      stop_input(paste0(
+        "--sizes must be ", paste(model$network$sizes, collapse = ","), " for these data, not ",
+        paste(options$sizes, collapse = ",")
+      ))
+    }
     sentence <- saturation_warning(model$network, model$state$W, model$state$b, t(model_inputs(model, table)))
     if (!is.null(sentence)) message("nnparity: warning: ", sentence)
   }

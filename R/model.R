@@ -172,7 +172,7 @@ ENDINGS <- list(
 ending_note <- function(model) {
   if (!model$state$stopped %in% names(ENDINGS)) return(character())
   note <- ENDINGS[[model$state$stopped]]
-  note <- sub("{patience}", as.character(model$plan$patience), note, fixed = TRUE)
+  if (!is.null(model$plan$patience)) note <- sub("{patience}", model$plan$patience, note, fixed = TRUE)
   note <- sub("{best}", as.character(model$state$best_epoch), note, fixed = TRUE)
   sub("{epoch}", as.character(model$state$epoch), note, fixed = TRUE)
 }

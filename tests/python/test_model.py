@@ -22,6 +22,7 @@ from nnparity import (
     top_k_accuracy,
     train_model,
 )  # fmt: skip
+from nnparity.model import ENDINGS, describe_model, ending_note
 from nnparity.preprocessing import (
     apply_scaling,
     decode_targets,
@@ -209,6 +210,16 @@ def test_missing_file_and_folder(tmp_path):
     with pytest.raises(InputError, match="expected a place to write to"):
         save_model(small(), tmp_path / "no" / "m.txt")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("patience", [None, 3])
+@pytest.mark.parametrize("stopped", ENDINGS)
+def test_the_last_line_says_why_training_ended(stopped, patience):
+    model = small(patience=patience)
+    model = replace(model, state=replace(model.state, stopped=stopped))
+    assert len(ending_note(model)) == 1
+    assert ending_note(model)[0] in describe_model(model)
+    assert "{" not in ending_note(model)[0]
 
 
 # --- the estimator ---------------------------------------------------------------------------------------------------

@@ -55,6 +55,16 @@ def test_resume_goes_on(run):
     assert all(np.array_equal(a, b) for a, b in zip(whole.state.W, part.state.W, strict=True))
 
 
+def test_sizes_and_arithmetic(run):
+    run("train", "clusters", "--sizes", "2,5,4,2", "--epochs", 1, "--arithmetic", "exact", "--model", "s.txt")
+    assert load_model("s.txt").network.sizes == (2, 5, 4, 2)
+    assert load_model("s.txt").arithmetic == "exact"
+    with pytest.raises(InputError, match="--sizes must be 2,5,2 for these data, not 3,5,2"):
+        run("train", "clusters", "--sizes", "3,5,2", "--quiet")
+    with pytest.raises(InputError, match="--epochs must be more than the 1 that the model has done, not 1"):
+        run("train", "clusters", "--resume", "s.txt", "--epochs", 1, "--quiet")
+
+
 def test_predict_and_evaluate(run, trained, tmp_path):
     lines = run("predict", trained, "clusters", "--outputs").splitlines()
     assert lines[0] == "row,prediction,output1,output2"

@@ -30,6 +30,11 @@ run("train", clusters, "--epochs", 2, "--model", inside("part.txt"))
 run("train", "clusters", "--quiet", "--resume", inside("part.txt"), "--epochs", 4, "--model", inside("part.txt"))
 expect_identical(load_model(inside("part.txt"))$state$W, load_model(inside("whole.txt"))$state$W)
 
+exact <- c("--sizes", "2,5,4,2", "--arithmetic", "exact", "--quiet")
+run("train", "clusters", exact, "--epochs", 1, "--model", inside("s.txt"))
+expect_identical(load_model(inside("s.txt"))$network$sizes, c(2, 5, 4, 2))
+expect_identical(load_model(inside("s.txt"))$arithmetic, "exact")
+
 predicted <- run("predict", inside("c.txt"), "clusters", "--outputs")$shown
 expect_identical(predicted[1], "row,prediction,output1,output2")
 expect_identical(length(predicted), 201L)
@@ -54,6 +59,11 @@ expect_match(refused("train", "digits", "--validation", "5000"), "--validation m
 expect_match(refused("train", "digits", "--task", "clases"), "did you mean 'classes'")
 expect_match(refused("plot", "histroy", inside("c.txt"), "x.png"), "did you mean 'history'")
 expect_match(refused("plot", "history", inside("c.txt"), "x.bmp"), "must be one of png, pdf, svg")
+expect_match(refused("train", "clusters", "--sizes", "3,5,2"), "--sizes must be 2,5,2 for these data, not 3,5,2")
+expect_match(
+  refused("train", "clusters", "--resume", inside("s.txt"), "--epochs", "1"),
+  "--epochs must be more than the 1 that the model has done, not 1"
+)
 expect_match(refused("trian"), "no such command: trian; did you mean train?")
 expect_match(refused("workload", "spirl"), "did you mean 'spiral'")
 expect_match(refused("workload", "nielsen-30"), "give --data")

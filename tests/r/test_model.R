@@ -91,6 +91,16 @@ expect_match(damaged("sizes\tnumber\t3\t64\t7", "sizes\tnumber\t3\t64\t8"), "W1 
 expect_match(refusal(load_model(file.path(folder, "no.txt"))), "no such file")
 expect_match(refusal(save_model(model, file.path(folder, "no", "m.txt"))), "expected a place to write to")
 
+# The last line says why training ended.
+for (stopped in names(ENDINGS)) {
+  for (patience in list(NULL, 3)) {
+    ended <- prepare_model(X, y, hidden = 2, patience = patience)
+    ended$state$stopped <- stopped
+    expect_false(grepl("{epoch}", paste(describe_model(ended), collapse = " "), fixed = TRUE), info = stopped)
+    expect_identical(length(ending_note(ended)), 1L)
+  }
+}
+
 # --- the estimator ---------------------------------------------------------------------------------------------------
 
 flowers <- fit_network(

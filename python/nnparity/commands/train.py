@@ -15,6 +15,7 @@ DATA_OPTIONS: tuple[Row, ...] = (
 OPTIONS: tuple[Row, ...] = (
     *DATA_OPTIONS,
     ("--hidden", "counts", "N,N", "30", "Widths of the hidden layers; 0 for none."),
+    ("--sizes", "counts", "N,N,N", "", "Widths of all layers, instead of --hidden; the data must fit them."),
     ("--activation", "words", "WORD", "sigmoid", "Activation of the hidden layers: one, or one per layer."),
     (
         "--output-activation", "text", "WORD", "",
@@ -42,7 +43,8 @@ OPTIONS: tuple[Row, ...] = (
         "Hold out this share of the rows, or the last N; or a file of held-out data.",
     ),
     ("--seed", "count", "N", "1", "Seed of everything random."),
-    ("--exact", "flag", "", "", "Arithmetic that gives the same bits in R and in Python."),
+    ("--arithmetic", "text", "WORD", "fast", "fast, or exact, which gives the same bits in R and in Python."),
+    ("--exact", "flag", "", "", "The same as --arithmetic exact."),
     ("--model", "text", "FILE", "model.txt", "Where the model goes."),
     ("--history", "text", "FILE", "", "Write the history as CSV."),
     ("--plot", "text", "FILE", "", "Draw the history: .png, .pdf or .svg."),
@@ -69,7 +71,7 @@ def command(data: str, **options: Any) -> int:
     """
     from dataclasses import replace
 
-    from nnparity.checks import check_word
+    from nnparity.checks import check_word, stop_input
     from nnparity.commands.data import load_labelled, split_validation
     from nnparity.estimator import show_progress
     from nnparity.model import describe_model, model_inputs, prepare_model, train_model
@@ -81,18 +83,25 @@ def command(data: str, **options: Any) -> int:
     sample, held = split_validation(sample, options["validation"], options["label"], options["task"])
     if options["resume"] is not None:
         model = load_model(options["resume"])
+        if options["epochs"] <= model.state.epoch:
+            done = model.state.epoch
+            stop_input(f"--epochs must be more than the {done} that the model has done, not {options['epochs']}")
         model = replace(model, plan=replace(model.plan, epochs=options["epochs"]))
     else:
+        hidden = options["hidden"] if options["sizes"] is None else options["sizes"][1:-1]
         model = prepare_model(
-            sample.table, sample.labels, [n for n in options["hidden"] if n != 0], options["activation"],
+            sample.table, sample.labels, [n for n in hidden if n != 0], options["activation"],
             options["output_activation"], options["loss"], slope=options["slope"], no_bias=options["no_bias"] or (),
             l1=options["l1"], l2=options["l2"], init=options["init"], optimizer=options["optimizer"],
             eta=options["eta"], clip_norm=options["clip_norm"], epochs=options["epochs"], batch=options["batch"],
             schedule=options["schedule"], dropout=options["dropout"], patience=options["patience"],
             monitor=options["monitor"], scaling=options["scaling"], seed=options["seed"],
             task="numbers" if sample.data.classes is None else "classes",
-            arithmetic="exact" if options["exact"] else "fast",
+            arithmetic="exact" if options["exact"] else options["arithmetic"],
         )  # fmt: skip
+        if options["sizes"] is not None and tuple(options["sizes"]) != model.network.sizes:
+            wanted, given = (",".join(map(str, sizes)) for sizes in (model.network.sizes, options["sizes"]))
+            stop_input(f"--sizes must be {wanted} for these data, not {given}")
         sentence = saturation_warning(model.network, model.state.W, model.state.b, model_inputs(model, sample.table).T)
         if sentence is not None:
             click.echo(f"nnparity: warning: {sentence}", err=True)
