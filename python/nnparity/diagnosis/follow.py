@@ -253,7 +253,7 @@ class Follower:
     def _forward(self, state: State, layer: int, letter: str, formulas: list[Formula], wanted: str | None):
         quantity = f"{letter}{layer}"
         right = next(f for f in formulas if f.right)
-        found, rank = False, 0
+        found, rank, another = False, 0, False
         for formula in formulas:
             seen = unscaled(self.present(formula.value))
             if not seen:
@@ -268,9 +268,11 @@ class Follower:
             else:
                 cost = COST["departure"]
             found = found or (formula.right and not formula.omits)
+            another = another or bool(formula.declares and not formula.omits)
             yield self._used(state, layer, letter, quantity, formula, right, seen, cost, wanted, tuple(formulas))
         if not found:
-            yield self._used(state, layer, letter, quantity, right, right, Seen(), COST["absent"], wanted)
+            cost = COST["absent"] if not another else COST["declaration"] + 1
+            yield self._used(state, layer, letter, quantity, right, right, Seen(), cost, wanted)
             if self.by_use is not None:
                 for formula, seen in self.by_use(self, state, quantity, layer):
                     yield self._used(state, layer, letter, quantity, formula, right, seen, COST["by use"], wanted)
