@@ -20,14 +20,13 @@ from nnparity.optimizers import Optimizer
 
 
 class LayerBuffers:
-    """What one layer computes in a step, n units × m samples, and its gradients."""
+    """What one layer computes in a step, n units × m samples."""
 
-    def __init__(self, n: int, n_before: int, m: int) -> None:
+    def __init__(self, n: int, m: int) -> None:
         self.Z, self.A, self.delta = np.empty((n, m)), np.empty((n, m)), np.empty((n, m))
         self.slope = np.empty((n, m))  # f'(Z)
         self.E = np.empty((n, m))
         self.low = np.empty((n, m), bool)
-        self.dW, self.db = np.empty((n, n_before)), np.empty(n)
 
 
 def sigmoid_fast(layer: LayerBuffers) -> None:
@@ -117,53 +116,63 @@ def fast_step_applies(network: NetworkDefinition, optimizer: Optimizer, dropout:
     return plain and no_penalty and known and not single and (network.loss, network.activations[-1]) in FAST_OUTPUTS
 
 
+def parameter_views(network: NetworkDefinition, flat: Array) -> tuple[list[Array], list[Array]]:
+    """W and b, or dW and db, as views of one vector: W1, b1, W2, b2, …, so that one call changes them all."""
+    W, b, start = [], [], 0
+    for n_before, n in itertools.pairwise(network.sizes):
+        W.append(flat[start : start + n * n_before].reshape(n, n_before))
+        b.append(flat[start + n * n_before : start + n * n_before + n])
+        start += n * n_before + n
+    return W, b
+
+
 class FastStep:
-    """Steps on batches of m samples that change W and b in place.
+    """Steps on batches of m samples that change the parameters in place.
 
     Parameters
     ----------
     network : one that `fast_step_applies` to.
-    W, b : lists of parameters; they are changed by every step.
+    parameters : all of them in one vector, see `parameter_views`; it is changed by every step.
     eta : learning rate.
     m : samples in a batch.
     """
 
-    def __init__(self, network: NetworkDefinition, W: list[Array], b: list[Array], eta: float, m: int) -> None:
-        self.layers = [LayerBuffers(n, n_before, m) for n_before, n in itertools.pairwise(network.sizes)]
+    def __init__(self, network: NetworkDefinition, parameters: Array, eta: float, m: int) -> None:
+        self.layers = [LayerBuffers(n, m) for n in network.sizes[1:]]
         self.inputs, self.targets = np.empty((m, network.sizes[0])), np.empty((m, network.sizes[-1]))
         self.X, self.Y = self.inputs.T, self.targets.T
         output, self.output_delta = FAST_OUTPUTS[network.loss, network.activations[-1]]
         self.activate = [*(FAST_ACTIVATIONS[name] for name in network.activations[:-1]), output]
-        self.W, self.b, self.columns = W, b, [biases[:, np.newaxis] for biases in b]
+        self.parameters, self.gradients = parameters, np.zeros(parameters.size)
+        self.W, b = parameter_views(network, parameters)
+        self.columns = [biases[:, np.newaxis] for biases in b]
+        self.dW, self.db = parameter_views(network, self.gradients)
         self.eta, self.m, self.no_bias = eta, float(m), [layer - 1 for layer in network.no_bias]
 
     def step(self) -> None:
         """One step on what stands in `inputs` and `targets`, one row per sample."""
         A = self.X
-        for W, column, layer, activate in zip(self.W, self.columns, self.layers, self.activate, strict=True):
+        for k, layer in enumerate(self.layers):
             # Z = W A + b,  A = f(Z)
-            np.matmul(W, A, out=layer.Z)
-            np.add(layer.Z, column, out=layer.Z)
-            activate(layer)
+            np.matmul(self.W[k], A, out=layer.Z)
+            np.add(layer.Z, self.columns[k], out=layer.Z)
+            self.activate[k](layer)
             A = layer.A
         self.output_delta(self.layers[-1], self.Y)
         for k in reversed(range(len(self.layers))):
             layer, before = self.layers[k], self.layers[k - 1]
-            # dW = (1/m) delta A_before',  db = (1/m) sum_i delta_i
-            np.matmul(layer.delta, before.A.T if k > 0 else self.inputs, out=layer.dW)
+            # delta A_before',  sum_i delta_i
+            np.matmul(layer.delta, before.A.T if k > 0 else self.inputs, out=self.dW[k])
+            if k not in self.no_bias:
+                np.add.reduce(layer.delta, axis=1, out=self.db[k])
             if k > 0:
                 # delta_before = (W' delta) * f'(Z_before)
                 np.matmul(self.W[k].T, layer.delta, out=before.delta)
                 np.multiply(before.delta, before.slope, out=before.delta)
-            # W <- W - eta dW
-            np.divide(layer.dW, self.m, out=layer.dW)
-            np.multiply(layer.dW, self.eta, out=layer.dW)
-            np.subtract(self.W[k], layer.dW, out=self.W[k])
-            if k not in self.no_bias:
-                np.add.reduce(layer.delta, axis=1, out=layer.db)
-                np.divide(layer.db, self.m, out=layer.db)
-                np.multiply(layer.db, self.eta, out=layer.db)
-                np.subtract(self.b[k], layer.db, out=self.b[k])
+        # W <- W - eta (1/m) delta A_before',  b <- b - eta (1/m) sum_i delta_i
+        np.divide(self.gradients, self.m, out=self.gradients)
+        np.multiply(self.gradients, self.eta, out=self.gradients)
+        np.subtract(self.parameters, self.gradients, out=self.parameters)
 
 
 def fast_batches(
@@ -178,7 +187,7 @@ def fast_batches(
     Z_L, A_L : n_L × n, each sample's outputs before its step, in the order of the samples; Z_L is zero where the loss
         does not use it
     """
-    W, b = [weights.copy() for weights in W], [biases.copy() for biases in b]
+    parameters = np.concatenate([part for layer in zip(W, b, strict=True) for part in map(np.ravel, layer)])
     n = order.size
     from_Z = stable_pair(network) is not None  # the loss of the others needs A alone
     rows, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
@@ -188,7 +197,7 @@ def fast_batches(
         for first in range(0, n, batch):
             places = order[first : first + batch]
             if places.size not in steps:
-                steps[places.size] = FastStep(network, W, b, optimizer.eta, places.size)
+                steps[places.size] = FastStep(network, parameters, optimizer.eta, places.size)
             stepper = steps[places.size]
             rows.take(places, axis=0, out=stepper.inputs, mode="clip")
             targets.take(places, axis=0, out=stepper.targets, mode="clip")
@@ -196,4 +205,5 @@ def fast_batches(
             if from_Z:
                 Z_L[first : first + batch] = stepper.layers[-1].Z.T
             A_L[first : first + batch] = stepper.layers[-1].A.T
-    return W, b, Z_L.T, A_L.T
+    W, b = parameter_views(network, parameters)
+    return [weights.copy() for weights in W], [biases.copy() for biases in b], Z_L.T, A_L.T

@@ -551,6 +551,7 @@ def _indices_with_uniform(state: RStream, n: int, size: int) -> tuple[Integers, 
 def _shrinking_indices(state: RStream, n: int, size: int) -> list[int]:
     """`size` whole numbers, the k-th of them from 0 to n − k; the number of bits falls with n."""
     drawn: list[int] = []
+    state.look(2 * size + 256)  # about what all the rounds below look at: reading ahead once costs less than often
     while len(drawn) < size:
         bits = _bits(n)
         each = bits // 16 + 1
