@@ -79,14 +79,15 @@ class EmbeddedR:
             try:
                 from rpy2 import rinterface
                 from rpy2.rinterface_lib import callbacks, embedded
+
+                if not embedded.isinitialized():
+                    options: Any = ("rpy2", "--quiet", "--no-save", *OPTIONS)
+                    embedded.set_initoptions(options)
+                    rinterface.initr()
             except ImportError:
                 raise
-            except Exception as error:  # rpy2 without R raises what its build mode happens to raise
-                raise ImportError(str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)) from error
-            if not embedded.isinitialized():
-                options: Any = ("rpy2", "--quiet", "--no-save", *OPTIONS)
-                embedded.set_initoptions(options)
-                rinterface.initr()
+            except Exception as error:  # where R does not start, rpy2 raises what its build mode happens to raise
+                raise ImportError(str(error) or repr(error)) from error
             # R's complaints come back as conditions; what it prints is nobody's.
             console: Any = callbacks
             console.consolewrite_warnerror = console.consolewrite_print = lambda text: None
@@ -264,14 +265,23 @@ def open_bridge(transport: str = "auto") -> Bridge:
     if transport != "Rscript" and shutil.which("R") is None and "R_HOME" not in os.environ:
         stop_input(f"R is not found: {INSTALL_R}")
     if transport == "Rscript":
-        return Bridge(RscriptBeside(), "Rscript beside this process, as asked")
+        return _beside("as asked")
     try:
         return Bridge(EmbeddedR(), "R inside this process, through rpy2")
     except ImportError as error:
         reason = str(error)
     if transport == "rpy2":
         stop_input(f"rpy2 cannot be used ({reason}): pip install 'nnparity[r]', or take the bridge Rscript")
-    return Bridge(RscriptBeside(), f"Rscript beside this process, because rpy2 cannot be used ({reason})")
+    return _beside(f"because rpy2 cannot be used ({reason})")
+
+
+def _beside(reason: str) -> Bridge:
+    transport = RscriptBeside()
+    try:
+        return Bridge(transport, f"Rscript beside this process, {reason}")
+    except BridgeError as error:
+        transport.close()
+        stop_input(f"R does not start: {error}")
 
 
 def _r_path() -> str:

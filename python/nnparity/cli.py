@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 import nnparity._threads  # noqa: F401 (before NumPy is loaded)
+from nnparity.bridge import BridgeError
 from nnparity.checks import InputError
 
 #: command → the module of `nnparity.commands` that holds it, and the line that help shows.
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; bad input ends in one sentence and exit status 2."""
     try:
         status = group.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
-    except InputError as error:
+    except (InputError, BridgeError) as error:
         click.echo(f"nnparity: {error}", err=True)
         status = 2
     except click.exceptions.Abort:

@@ -102,6 +102,18 @@ def test_without_rpy2_an_rscript_runs_beside_and_says_so(monkeypatch):
         open_bridge("rpy2")
 
 
+def test_an_r_that_does_not_start_is_one_sentence(tmp_path, monkeypatch):
+    for name in ("R", "Rscript"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 3\n")
+        (tmp_path / name).chmod(0o755)
+    program = "from nnparity.cli import main; main(['parity', '--steps', '2'])"
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "nnparity: R does not start: Rscript stopped with status 3: no word"
+    assert "Traceback" not in done.stderr
+
+
 def test_unknown_transport_names_the_nearest():
     with pytest.raises(InputError, match=r"bridge must be one of .*, not 'rscript'; did you mean 'Rscript'"):
         open_bridge("rscript")

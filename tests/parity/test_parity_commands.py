@@ -135,6 +135,17 @@ def test_a_loss_outside_its_domain_in_both_languages_is_status_2():
     assert "STOPPED Both languages stop at step" in done.stdout
 
 
+def test_an_r_that_ends_in_mid_run_is_one_sentence(monkeypatch, capsys):
+    from nnparity import cli
+    from nnparity.sides import RSide
+
+    monkeypatch.setattr(RSide, "shuffle", lambda side: side.bridge.evaluate("quit(status = 4)"))
+    with pytest.raises(SystemExit) as end:
+        cli.main(["parity", "--bridge", "Rscript", "--steps", "2"])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.strip() == "nnparity: Rscript stopped with status 4: no word"
+
+
 # --- trace and compare -----------------------------------------------------------------------------------------------
 
 
