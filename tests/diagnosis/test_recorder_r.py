@@ -689,3 +689,38 @@ def test_pipes_of_a_package_are_taken_apart(load):
     assert recording.status == "ok", recording.error
     assert values_of(recording, "t(X) %>% times(t(W[[1]]))")[0].shape == (7, 6)
     assert assigned(recording, "k")[0].shape == (1,)
+
+
+def test_assignments_inside_of_expressions(load):
+    code = """step <- function(W, b, X, Y, eta) {
+  if (m <- ncol(X)) k <- m
+  i <- 0
+  while ((i <- i + 1) < 3) j <- i
+  x <- c(u <- 2, (v <- u * 2))
+  list(
+    W = V <- W,
+    b = b)
+}
+"""
+    recording = load(code).run_twice(*PROBLEM)
+    assert recording.status == "ok", recording.error
+    assert [float(assigned(recording, name)[-1][0]) for name in "mkijuv"] == [7, 7, 3, 2, 2, 4]
+
+
+def test_values_that_are_no_numbers_do_no_harm(load):
+    code = """f <- function(a, b = 2) NULL
+step <- function(W, b, X, Y, eta) {
+  arguments <- formals(f); empty <- quote(expr = ); parts <- as.list(arguments)
+  everything <- list(NULL, quote(x + y), as.name("z"), f, globalenv(), 1i, raw(2), Sys.time())
+  deep <- list(list(list(list(list(list(1))))))
+  lots <- as.list(1:1000); never <- list(); text <- c("a", NA); when <- as.Date("2024-01-01"); hole <- vector("list", 3)
+  object <- structure(list(1, "a"), class = c("odd", "list")); weird <- structure(1:3, dim = 3, extra = "x")
+  list(W = W, b = b)
+}
+length.odd <- function(x) stop("never")
+"[[.odd" <- function(x, i) stop("never")
+as.list.odd <- function(x, ...) stop("never")
+"""
+    recording = load(code).run_twice(*PROBLEM)
+    assert recording.status == "ok", recording.error
+    assert assigned(recording, "weird")[0].shape == (3,)

@@ -20,7 +20,8 @@ LEFT_ALONE <- c(
   "filter", "mutate", "select", "summarise", "summarize", "group_by", "arrange")
 # Of those, the ones that may not even be recorded as a whole,
 HANDS_OFF <- c(
-  "UseMethod", "standardGeneric", "on.exit", "break", "next", "function", "::", ":::", "~", "delayedAssign", "browser")
+  "UseMethod", "standardGeneric", "on.exit", "break", "next", "function", "::", ":::", "~", "delayedAssign", "browser",
+  "quote", "substitute", "formals", "alist")
 # and the ones whose value is worth recording inside of another expression.
 WORTH_RECORDING <- c(
   "NextMethod", "callNextMethod", "callSuper", "evalq", "match.arg", "subset", "transform", "candidate_lines")

@@ -158,7 +158,8 @@ keep <- function(x, id, environment, depth) {
       event_bytes <<- event_bytes + bytes_of(x)
     }
   } else if (!is.character(x) && !is.function(x) && !is.null(x) && (node_leaves[id] || is.object(x))) {
-    found <- leaves_of(x)
+    # A list may hold anything, the empty argument included: what cannot be taken apart is not recorded.
+    found <- tryCatch(leaves_of(x), error = function(e) NULL)
     if (length(found) && (node_leaves[id] || (length(found) == 1L && found[[1]]$path == ""))) {
       event_value[[n]] <<- structure(found, class = "nnparity_leaves")
       for (part in found) event_bytes <<- event_bytes + bytes_of(part$x)

@@ -38,7 +38,7 @@ rewrite_value <- function(expression, row, scope, at) {
     expression[[2]] <- rewrite_value(expression[[2]], argument_rows(scope$source, expression, row), scope, at)
     return(expression)
   }
-  if (is_assignment(expression) && !root) return(rewrite_assignment(expression, row, scope, at$parent))
+  if (is_assignment(expression)) return(rewrite_assignment(expression, row, scope, at$parent %or% 0L))
   if (is.call(expression)) expression <- unpiped(expression)
   name <- if (is.call(expression)) call_name(expression) else ""
   if (!is_worth_a_node(expression, name, root)) return(expression)
