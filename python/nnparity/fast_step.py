@@ -18,6 +18,9 @@ from nnparity.losses import stable_pair
 from nnparity.network import NetworkDefinition
 from nnparity.optimizers import Optimizer
 
+# Parameters are updated this many at a time, to stay in the processor's cache.
+BLOCK_VALUES = 32768
+
 
 class LayerBuffers:
     """What one layer computes in a step, n units × m samples."""
@@ -143,10 +146,12 @@ class FastStep:
         self.X, self.Y = self.inputs.T, self.targets.T
         output, self.output_delta = FAST_OUTPUTS[network.loss, network.activations[-1]]
         self.activate = [*(FAST_ACTIVATIONS[name] for name in network.activations[:-1]), output]
-        self.parameters, self.gradients = parameters, np.zeros(parameters.size)
+        gradients = np.zeros(parameters.size)
+        starts = range(0, parameters.size, BLOCK_VALUES)
+        self.blocks = [(parameters[i : i + BLOCK_VALUES], gradients[i : i + BLOCK_VALUES]) for i in starts]
         self.W, b = parameter_views(network, parameters)
         self.columns = [biases[:, np.newaxis] for biases in b]
-        self.dW, self.db = parameter_views(network, self.gradients)
+        self.dW, self.db = parameter_views(network, gradients)
         self.eta, self.m, self.no_bias = eta, float(m), [layer - 1 for layer in network.no_bias]
 
     def step(self) -> None:
@@ -170,9 +175,10 @@ class FastStep:
                 np.matmul(self.W[k].T, layer.delta, out=before.delta)
                 np.multiply(before.delta, before.slope, out=before.delta)
         # W <- W - eta (1/m) delta A_before',  b <- b - eta (1/m) sum_i delta_i
-        np.divide(self.gradients, self.m, out=self.gradients)
-        np.multiply(self.gradients, self.eta, out=self.gradients)
-        np.subtract(self.parameters, self.gradients, out=self.parameters)
+        for parameters, gradients in self.blocks:
+            np.divide(gradients, self.m, out=gradients)
+            np.multiply(gradients, self.eta, out=gradients)
+            np.subtract(parameters, gradients, out=parameters)
 
 
 def fast_batches(
