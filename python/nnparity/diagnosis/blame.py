@@ -14,7 +14,8 @@ from nnparity.diagnosis.run import READS, Run
 class Blamer:
     """Points at events of one recorded run."""
 
-    def __init__(self, run: Run, labels: dict[int, Label], follower):
+    def __init__(self, run: Run, labels: dict[int, Label], follower, signals: dict[int, np.ndarray] | None = None):
+        self.signals = signals or {}
         self.run = run
         self.labels = labels
         self.follower = follower
@@ -58,9 +59,23 @@ class Blamer:
             return None
         if formula.omits:
             return self._omission(events[0], departure)
+        label = self.labels.get(events[0].ref)
+        if label is not None and label.right and label.quantity[:1] in ("A", "Z", "Y") and departure.quantity[0] == "d":
+            return self._wrong_use(events[0], departure) or events[0]
         if formula.id == "batch-lost":
             return self._last_store(departure) or events[0]
         return self._chosen(events[0], departure) or self._innocent_helper(events[0])
+
+    def _wrong_use(self, event, departure):
+        """A right value is not to blame where it was defined: the expression that uses it as something else is."""
+        value = departure.formula.value
+        signal = self.signals.get(departure.layer - 1)
+        if value.ndim != 2 or signal is None:
+            return None
+        uses = [*self.events_of(self.follower.present(value @ signal.T))]
+        uses += self.events_of(self.follower.present(np.outer(value[:, 0], signal[:, 0])))
+        later = [use for use in uses if use.seq > event.seq]
+        return min(later, key=lambda use: use.seq) if later else None
 
     def _last_store(self, departure):
         """The statement that stores one sample's gradient where the sum over the samples belongs."""

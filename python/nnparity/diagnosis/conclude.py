@@ -78,7 +78,7 @@ class Conclusion:
     def __init__(self, run: Run, state: State, follower: Follower, textbook: Textbook):
         self.run, self.state, self.follower, self.textbook = run, state, follower, textbook
         self.labels = label_values(state, textbook, follower.index)
-        self.blamer = Blamer(run, self.labels, follower)
+        self.blamer = Blamer(run, self.labels, follower, state.A)
         self.explainer = Explainer(run, self.labels)
 
     def findings(self) -> list[Finding]:
@@ -229,7 +229,7 @@ class Conclusion:
                 found.append(self._lost(update))
             elif abs(update.keep - 1) > self.follower.loose:
                 found.append(self._kept(update))
-            elif update.weights is None and update.formula.right:
+            elif update.weights is None and update.formula.right and update.layer > self._unmeasured():
                 factors[name] = -update.rate / eta
         decays = [finding for finding in found if finding.kind == "convention"]
         if 0 < len(decays) < sum(name.startswith("W") for name in updates):
@@ -237,6 +237,15 @@ class Conclusion:
                 finding.kind, finding.fix = "bug", fix_for(None, finding.quantity, finding.expected)
         found += self._from_factors(factors)
         return found
+
+    def _unmeasured(self) -> int:
+        """Down from this layer signs and factors say nothing: a delta above has no known formula, or one without sign."""
+        layers = [
+            departure.layer for departure in self.state.departures
+            if departure.quantity.startswith("delta")
+            and (departure.formula.text == "?" or departure.formula.id == "squared-error-as-delta")
+        ]
+        return max(layers, default=0)
 
     def _from_factors(self, factors: dict[str, float]) -> list[Finding]:
         """One constant on all is a convention; on some, a bug; a negative one climbs."""
@@ -524,6 +533,20 @@ class Conclusion:
             node = self.run.nodes[call]
             if node.kind == "expr" and node.stmt == call and node.file != self.run.adapter:
                 return event._replace(node=call, frame=frame)
+        return None
+
+    def discarded_call(self) -> Finding | None:
+        """A function of the candidate called as a statement of its own, and its result thrown away."""
+        for frame in self.run.frames.values():
+            node = self.run.nodes.get(frame.call_node or -1)
+            if node is None or node.kind != "expr" or node.stmt != node.id or node.file == self.run.adapter:
+                continue
+            finding = Finding("update-lost", "bug", "update", "W1_new", 1, f"{node.text}, and its result goes nowhere",
+                              Formula_text("W1_new", 1), None, ties=["r-copy-semantics"])
+            finding.place = {"file": node.file, "cell": node.cell, "line": node.line, "end_line": node.end_line,
+                             "function": node.fun, "code": node.code or node.text}
+            finding.fix = fix_for(finding.id, finding.quantity, finding.expected)
+            return finding
         return None
 
     def _lost_names(self) -> set[str]:

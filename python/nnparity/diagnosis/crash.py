@@ -54,7 +54,7 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     elif remedy is None:
         id, expected, quantity, layer = _misfit(values, conclusion) or (id, expected, quantity, layer)
     message = " ".join(str(error.message).split())
-    if error.kind == "timeout":
+    if error.kind == "timeout" or "elapsed time limit" in message:
         message, fix = "step did not come back within the time limit", "Look for a loop that never ends."
     elif error.kind == "quit":
         message, fix = "step ends the whole process", "Take quit() out of the path of step."

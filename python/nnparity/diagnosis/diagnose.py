@@ -268,10 +268,13 @@ class Session:
     def diagnose(self) -> Diagnosis:
         probe = self.probe()
         recording = self.process.run_twice(probe.W, probe.b, probe.X, probe.Y, probe.eta, seed=probe.seed)
-        if recording.status == "bad_result":
+        lost = self.emptied(probe, recording)
+        if recording.status == "bad_result" and lost is None:
             raise failures.BadResult(f"{recording.message}")
         conclusion = self.account(probe, recording)
         findings = conclusion.findings()
+        if lost is not None:
+            return self.report(probe, recording, conclusion, [*[f for f in findings if f.phase == "forward"], lost])
         if recording.status != "ok":
             findings = [f for f in findings if f.phase == "forward"]
             findings.append(crash_finding(recording.error, conclusion))
@@ -280,6 +283,12 @@ class Session:
             self.rate(probe, conclusion, findings)
             findings += self.twice(probe, conclusion, findings)
         return self.report(probe, recording, conclusion, findings)
+
+    def emptied(self, probe: Probe, recording: Recording) -> Finding | None:
+        """A parameter came back empty, for a function's result was thrown away: the network's fault, not the adapter's."""
+        if recording.status != "bad_result" or "length 0" not in recording.message:
+            return None
+        return self.account(probe, recording).discarded_call()
 
     def twice(self, probe: Probe, conclusion: Conclusion, findings: list[Finding]) -> list[Finding]:
         """A second call in a row that steps exactly twice as far has added to sums that were not reset."""
@@ -335,7 +344,8 @@ class Session:
             *stands,
             *[f for f in findings if f.kind == "convention" or not any(_same_cause(f, g) for g in stands)],
         ]
-        unique = [f for place, f in enumerate(known) if not any(f is g for g in known[:place])]
+        spot = [(f.quantity, f.place.get("file"), f.place.get("line")) for f in known]
+        unique = [f for place, f in enumerate(known) if spot[place] not in spot[:place]]
         return sorted(
             unique, key=lambda f: (f.kind == "convention", f.event.seq if f.event is not None else float("inf"))
         )
@@ -437,6 +447,10 @@ class Session:
             spots.append("A batch of one sample: sums and means over samples cannot be told apart.")
         if probe.Y.shape[0] == 1:
             spots.append("A single output: sums over the outputs cannot be told from the output itself.")
+        loss = conclusion.state.loss
+        if "loss" in conclusion.state.inferred and loss == "binary_cross_entropy":
+            spots.append("The loss was inferred: delta = A − Y belongs to cross-entropy. "
+                         "If a squared error is meant, its σ′ is missing: say --loss quadratic.")
         unseen = [q for q, seen in conclusion.state.seen.items() if not seen and not q.startswith("d")]
         if unseen:
             spots.append("Never seen as a value of its own: " + ", ".join(unseen) + "; judged by what follows from it.")
