@@ -1,4 +1,15 @@
 # Requests in, responses out, as lines and raw doubles in the exchange folder; a step runs in a fork.
+#
+# request_K.txt, tab-separated lines; numbers by column in request_K.bin
+#     kind        load or run
+#     candidate, before, prelude, adapter   PATH        functions_only   0 or 1        timeout   SECONDS
+#     seed, eta, record, rehearse, max_events, max_bytes   NUMBER
+#     array       NAME  matrix or vector  ROWS  COLUMNS  OFFSET
+#     inject      NODE  OCCURRENCE  PATH  ROWS  COLUMNS  OFFSET        watch   NODE  OCCURRENCE  EXPRESSION
+# response_K.jsonl, an object a line; numbers by column in response_K.bin; response_K.done when both are complete
+#     node, skipped, loaded                                the source: every expression that is recorded, once
+#     frame, value, event, inject_refused, truncated       a run: calls, arrays, and which expression had which array
+#     result                                               what step returned, or where and why it stopped
 
 read_request <- function(path) {
   lines <- readLines(path, warn = FALSE, encoding = "UTF-8")
