@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -239,7 +240,7 @@ class Conclusion:
         return found
 
     def _unmeasured(self) -> int:
-        """Down from this layer signs and factors say nothing: a delta above has no known formula, or one without sign."""
+        """Below this layer signs and factors say nothing: a delta above has no known formula, or one without sign."""
         layers = [
             departure.layer for departure in self.state.departures
             if departure.quantity.startswith("delta")
@@ -528,7 +529,12 @@ class Conclusion:
         return self._placed(finding)
 
     def _discarded(self, event):
-        """The call, as a statement of its own, of a function that changes a copy: its result goes nowhere."""
+        """The call, as a statement of its own, of a function that changes its copy of an argument: its result goes nowhere."""
+        statement = self.run.statement(event)
+        base = re.split(r"[\[$@.]", statement.target or "")[0].strip()
+        arguments = self.run.functions.get(statement.fun or "")
+        if arguments is not None and base not in arguments:
+            return None  # the function was meant to change what is outside it
         for call, frame in self.run.calls_above(event.frame):
             node = self.run.nodes[call]
             if node.kind == "expr" and node.stmt == call and node.file != self.run.adapter:

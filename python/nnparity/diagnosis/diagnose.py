@@ -208,7 +208,9 @@ class Session:
             constant_factors(textbook.m, textbook.eta, textbook.Y.shape[0]),
             SAME_SINGLE if single else SAME,
         )
-        run = Run(recording, Path(self.adapter).name if self.adapter else None)
+        loaded = self.process.loaded
+        functions = {f.name: f.args for f in loaded.functions} if loaded is not None else {}
+        run = Run(recording, Path(self.adapter).name if self.adapter else None, functions)
         W_new, b_new = self.returned(probe, recording)
         follower = Follower(textbook, index, W_new, b_new, ByUse(run), 1e-3 if single else 1e-6)
         state = follower.follow()
@@ -285,7 +287,7 @@ class Session:
         return self.report(probe, recording, conclusion, findings)
 
     def emptied(self, probe: Probe, recording: Recording) -> Finding | None:
-        """A parameter came back empty, for a function's result was thrown away: the network's fault, not the adapter's."""
+        """A parameter came back empty, for a function's result was thrown away: the fault of the network, not the adapter."""
         if recording.status != "bad_result" or "length 0" not in recording.message:
             return None
         return self.account(probe, recording).discarded_call()
