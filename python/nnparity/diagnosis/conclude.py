@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,10 @@ class Conclusion:
             event = self._short_loop(departure)
         if event is None:
             event = self._fallback(departure)
+        turned = self._turned_by_apply(event) if departure.formula.id == "transposed" else None
+        if turned is not None:
+            departure = replace(departure, formula=replace(departure.formula, id="r-apply-transpose"))
+            event = turned
         formula, right = departure.formula, departure.right
         computes = formula.text
         kind, id = departure.kind, formula.id
@@ -126,6 +130,17 @@ class Conclusion:
             consistent = f"--{option.replace('_', '-')} {word}"
             finding.fix = f"The code is consistent with {consistent}: declare that, or compute {right.text}."
         return self._placed(finding)
+
+    def _turned_by_apply(self, event):
+        """The apply() of R that handed back the transpose of what it was given, among the operands of an expression."""
+        if event is None or self.textbook.language != "R":
+            return None
+        operands = self.run.operands(event)
+        for operand in [*operands, *[inner for one in operands for inner in self.run.operands(one)]]:
+            source = self.run.computed(operand.ref)
+            if source is not None and self.run.node(source).op in ("apply", "sapply", "vapply"):
+                return source
+        return None
 
     def _first_update(self, layer: int):
         """The first parameter that was updated before this layer's gradient was taken."""
@@ -529,7 +544,7 @@ class Conclusion:
         return self._placed(finding)
 
     def _discarded(self, event):
-        """The call, as a statement of its own, of a function that changes its copy of an argument: its result goes nowhere."""
+        """The call, as a statement of its own, of a function that changes its copy of an argument."""
         statement = self.run.statement(event)
         base = re.split(r"[\[$@.]", statement.target or "")[0].strip()
         arguments = self.run.functions.get(statement.fun or "")

@@ -21,9 +21,10 @@ class Run:
         What the candidate's process reported: nodes, frames, events in order of evaluation, values.
     """
 
-    def __init__(self, recording, adapter: str | None = None):
+    def __init__(self, recording, adapter: str | None = None, functions: dict[str, tuple[str, ...]] | None = None):
         self.recording = recording
         self.adapter = adapter
+        self.functions = functions or {}  # the arguments of the candidate's functions, by name
         self.nodes = recording.nodes
         self.frames = recording.frames
         self.values = recording.values
