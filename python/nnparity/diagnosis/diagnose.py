@@ -287,7 +287,7 @@ class Session:
         return self.report(probe, recording, conclusion, findings)
 
     def emptied(self, probe: Probe, recording: Recording) -> Finding | None:
-        """A parameter came back empty, for a function's result was thrown away: the fault of the network, not the adapter."""
+        """A parameter came back empty, for a function's result was thrown away: the fault of the network."""
         if recording.status != "bad_result" or "length 0" not in recording.message:
             return None
         return self.account(probe, recording).discarded_call()
