@@ -4,73 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from nnparity.diagnosis.blame import Blamer
 from nnparity.diagnosis.catalogue import fix_for
 from nnparity.diagnosis.explain import Explainer
+from nnparity.diagnosis.finding import Finding, evidence_of, merged
 from nnparity.diagnosis.follow import Departure, Follower, State, Textbook, Update
 from nnparity.diagnosis.labels import factor_text, label_values
 from nnparity.diagnosis.run import Run
-
-#: Mistakes of the routine as a whole: the statements for W and for b are one finding.
-ONE_CAUSE = {"update-lost", "updated-parameters-as-gradient", "batch-lost", "sequential-update", "shuffle-unpaired"}
-UNIT = 2.0**-53
-KINDS = ("crash", "bug", "unexplained", "declaration", "convention")
-
-
-@dataclass
-class Finding:
-    """One root cause; the fields of the report's JSON, and what the proof needs."""
-
-    id: str | None
-    kind: str
-    phase: str
-    quantity: str
-    layer: int | None
-    computes: str
-    expected: str
-    event: Any = None
-    factor: float | None = None
-    evidence: float | None = None
-    proved: bool = False
-    ties: list = field(default_factory=list)
-    fix: str = ""
-    place: dict = field(default_factory=dict)
-    departures: list = field(default_factory=list)
-    layers: list[int] = field(default_factory=list)
-    covers: list[str] = field(default_factory=list)  # the returned parameters that it explains
-
-    def as_dict(self) -> dict:
-        empty = {"file": None, "cell": None, "line": None, "end_line": None, "function": None, "code": None}
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "phase": self.phase,
-            "quantity": self.quantity,
-            "layer": self.layer,
-            **{key: self.place.get(key) for key in empty},
-            "computes": self.computes,
-            "expected": self.expected,
-            "factor": self.factor,
-            "evidence": self.evidence,
-            "proved": self.proved,
-            "ties": self.ties,
-            "fix": self.fix,
-        }
-
-
-def evidence_of(value: np.ndarray, right: np.ndarray, terms: int) -> float | None:
-    """|difference| over the rounding bound γ_n |right|, at its worst element (Higham, ch. 3)."""
-    if np.shape(value) != np.shape(right) or not np.all(np.isfinite(value)):
-        return None
-    n = terms + 4
-    gamma = n * UNIT / (1 - n * UNIT)
-    scale = max(float(np.max(np.abs(right))), float(np.max(np.abs(value))), 1e-300)
-    return float(np.max(np.abs(value - right)) / (gamma * scale))
 
 
 class Conclusion:
@@ -85,7 +29,7 @@ class Conclusion:
     def findings(self) -> list[Finding]:
         found = [self._from_departure(departure) for departure in self.state.departures]
         found += self._from_updates()
-        return _merged([finding for finding in found if finding is not None])
+        return merged([finding for finding in found if finding is not None])
 
     # -- quantities --------------------------------------------------------------------------------------------------
 
@@ -730,23 +674,3 @@ def Formula_text(name: str, layer: int) -> str:
     """What plain gradient descent makes of a parameter."""
     letter = name[0]
     return f"{letter}{layer} − η·d{letter}{layer}"
-
-
-def _merged(findings: list[Finding]) -> list[Finding]:
-    """One statement in a loop over layers is one finding; so is one cause on W and b."""
-    kept: list[Finding] = []
-    findings = sorted(findings, key=lambda f: f.event.seq if f.event is not None else float("inf"))
-    for finding in findings:
-        for other in kept:
-            same_place = finding.place.get("line") is not None and all(
-                finding.place.get(k) == other.place.get(k) for k in ("file", "cell", "line")
-            )
-            one_cause = finding.id in ONE_CAUSE and finding.place.get("function") == other.place.get("function")
-            if finding.kind == other.kind and finding.id == other.id and (same_place or one_cause):
-                other.layers = sorted({*other.layers, *finding.layers})
-                other.departures += finding.departures
-                other.covers += finding.covers
-                break
-        else:
-            kept.append(finding)
-    return sorted(kept, key=lambda f: (f.kind == "convention", f.event.seq if f.event is not None else float("inf")))

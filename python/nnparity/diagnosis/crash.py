@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nnparity.diagnosis.conclude import Conclusion, Finding
+from nnparity.diagnosis.conclude import Conclusion
+from nnparity.diagnosis.finding import Finding
 from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.matching import normal_form, proportion
 

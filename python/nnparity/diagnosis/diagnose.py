@@ -15,8 +15,9 @@ from nnparity.checks import InputError
 from nnparity.diagnosis import failures
 from nnparity.diagnosis.advice import advice
 from nnparity.diagnosis.beyond import other_shapes, second_call
-from nnparity.diagnosis.conclude import KINDS, Conclusion, Finding
+from nnparity.diagnosis.conclude import Conclusion
 from nnparity.diagnosis.crash import crash_finding
+from nnparity.diagnosis.finding import KINDS, Finding
 from nnparity.diagnosis.follow import Follower, Textbook
 from nnparity.diagnosis.matching import SAME, SAME_SINGLE, ValueIndex, constant_factors
 from nnparity.diagnosis.probe import Probe, make_probe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnparity.diagnosis import textbook as book
-from nnparity.diagnosis.conclude import Finding
+from nnparity.diagnosis.finding import Finding
 from nnparity.diagnosis.follow import Seen
 from nnparity.diagnosis.matching import normal_form
 from nnparity.diagnosis.run import Run
