@@ -10,6 +10,9 @@ from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.matching import normal_form, proportion
 from nnparity.diagnosis.run import READS, Run
 
+#: Operators that pick one of several values.
+PICKS = {"[[", "[", "$", "@", "[]", "."}
+
 
 class Blamer:
     """Points at events of one recorded run."""
@@ -116,11 +119,15 @@ class Blamer:
             reads = self.run.operands(event)
             reads += [inner for operand in reads for inner in self.run.operands(operand)]
             for read in reads:
-                label = self.labels.get(read.ref)
-                if read.ref not in refs or self.run.node(read).kind != "name" or (label is not None and label.quantity):
+                if read.ref not in refs or self.run.node(read).kind != "name":
                     continue
                 definition = self.run.definition(read)
-                if definition is None or definition.frame != event.frame or self.run.node(definition).op is None:
+                if definition is None or definition.frame != event.frame:
+                    continue
+                label, op = self.labels.get(read.ref), self.run.node(definition).op
+                if label is not None and label.quantity and op not in PICKS:
+                    continue  # where a right quantity is computed is never to blame; where it is picked may be
+                if op is None:
                     continue
                 text = self.run.node(read).text
                 others = [
