@@ -369,7 +369,7 @@ class Conclusion:
         everything = len(names) == len([u for u in self.state.updates.values() if u.formula is not None])
         layers = sorted({self.state.updates[name].layer for name in names}, reverse=True)
         event, quantity = None, names[0]
-        right = Formula_text(names[0], update.layer)
+        right = update_text(names[0], update.layer)
         start = layers[0]
         chain = everything or (layers == list(range(start, 0, -1)) and {n[0] for n in names} == {"W", "b"})
         if chain:
@@ -439,7 +439,7 @@ class Conclusion:
         t = self.textbook
         letter, layer = update.quantity[0], update.layer
         old = (t.W if letter == "W" else t.b)[layer - 1]
-        expected = Formula_text(update.quantity, layer)
+        expected = update_text(update.quantity, layer)
         event = None
         hits = self._changed_values(old, update.right.value)
         if hits:
@@ -507,7 +507,7 @@ class Conclusion:
             if node is None or node.kind != "expr" or node.stmt != node.id or node.file == self.run.adapter:
                 continue
             finding = Finding("update-lost", "bug", "update", "W1_new", 1, f"{node.text}, and its result goes nowhere",
-                              Formula_text("W1_new", 1), None, ties=["r-copy-semantics"])
+                              update_text("W1_new", 1), None, ties=["r-copy-semantics"])
             finding.place = {"file": node.file, "cell": node.cell, "line": node.line, "end_line": node.end_line,
                              "function": node.fun, "code": node.code or node.text}
             finding.fix = fix_for(finding.id, finding.quantity, finding.expected)
@@ -570,7 +570,7 @@ class Conclusion:
         letter, layer = update.quantity[0], update.layer
         name = f"{letter}{layer}"
         event = self._returned(letter, layer)
-        expected = Formula_text(update.quantity, layer)
+        expected = update_text(update.quantity, layer)
         keep, rate = update.keep, update.rate
         id, kind = None, "bug"
         if abs(keep) < self.follower.loose:
@@ -612,7 +612,7 @@ class Conclusion:
         event = self._returned(letter, layer)
         if event is not None:
             event = self.blamer.first_unlabelled(event)
-        expected = Formula_text(update.quantity, layer)
+        expected = update_text(update.quantity, layer)
         new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
         old = (t.W if letter == "W" else t.b)[layer - 1]
         computes = self.explainer.computes(event) if event is not None else "something that nothing explains"
@@ -670,7 +670,7 @@ class Conclusion:
         return own[-1] if own else (self.run.events[-1] if self.run.events else None)
 
 
-def Formula_text(name: str, layer: int) -> str:
+def update_text(name: str, layer: int) -> str:
     """What plain gradient descent makes of a parameter."""
     letter = name[0]
     return f"{letter}{layer} − η·d{letter}{layer}"

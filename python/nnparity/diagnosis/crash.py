@@ -11,8 +11,6 @@ from nnparity.diagnosis.finding import Finding
 from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.matching import normal_form, proportion
 
-PRODUCTS = ("%*%", "@", "dot", "matmul", "crossprod", "tcrossprod")
-
 
 def dims(value: np.ndarray) -> str:
     """The dims of an operand in words."""

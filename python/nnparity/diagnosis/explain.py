@@ -5,7 +5,6 @@ from __future__ import annotations
 from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.run import Run
 
-PRODUCTS = {"%*%", "@", "dot", "matmul", "crossprod", "tcrossprod"}
 ELEMENTWISE = {"*": "⊙", "+": "+", "-": "−", "/": "/", "^": "^", "**": "^"}
 LONGEST = 160
 

@@ -119,7 +119,7 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
     n, m = w.shape[0], a.shape[1]
     bias = b[layer - 1][:, None]
     product = w @ a
-    name, before = f"Z{layer}", f"A{layer - 1}"
+    before = f"A{layer - 1}"
     if no_bias:
         yield Formula(None, f"W{layer}·{before}", product, right=True)
     else:
@@ -187,7 +187,6 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
             )
     if a.shape == w.shape and w.shape[0] != w.shape[1]:
         yield Formula("r-elementwise-for-matmul", f"W{layer} ⊙ {before} + b{layer}", w * a + extra)
-    _ = name
 
 
 @quiet
@@ -549,9 +548,6 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
             None, f"W{layer + 1}ᵀ summed · mean delta", w.T @ np.broadcast_to(d.mean(axis=1, keepdims=True), d.shape)
         )
     )
-    below = state.W_back.get(layer + 1) if hasattr(state, "W_back") else None
-    if below is not None:
-        backs.append(Formula(None, f"W{layer + 1}ᵀ·…", below))
     factors = list(slopes(name, Z, A, layer, textbook.slope, others))
     for back in backs:
         for factor in factors:
