@@ -17,7 +17,7 @@ SAMPLE = CASES[::7]
 INNOCENT = [case for case in CASES if case.verdict in ("ok", "convention")]
 
 #: Shares measured over the whole corpus, the first finding against the truth; a change that loses one is a step back.
-LEAST = {"line": 0.84, "id": 0.90}
+LEAST = {"line": 0.90, "id": 0.96}
 
 
 def outcome(case):
