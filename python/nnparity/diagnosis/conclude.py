@@ -22,7 +22,7 @@ class Conclusion:
 
     def __init__(self, run: Run, state: State, follower: Follower, textbook: Textbook):
         self.run, self.state, self.follower, self.textbook = run, state, follower, textbook
-        self.labels = label_values(state, textbook, follower.index)
+        self.labels = label_values(state, textbook, follower.index, follower.orders)
         self.blamer = Blamer(run, self.labels, follower, state.A)
         self.explainer = Explainer(run, self.labels)
 
@@ -375,11 +375,15 @@ class Conclusion:
         if chain:
             seen = self.state.seen.get(f"delta{start}")
             error = self.follower.present(self.state.A[L] - self.textbook.Y) if start == L else None
+            way = 1.0
             if start < L:
                 error = self.follower.present(self.textbook.W[start].T @ self.state.delta[start + 1])
+                above = self.state.seen.get(f"delta{start + 1}")
+                # Code that keeps y − a keeps it in every layer: turned is what differs from the layer above.
+                way = -1.0 if above and all(hit.factor < 0 for hit in above.hits()) else 1.0
             for where in ([error] if error else []) + ([seen] if seen else []):
-                turned = [hit for hit in where.hits() if hit.factor < 0]
-                straight = [hit for hit in where.hits() if hit.factor > 0]
+                turned = [hit for hit in where.hits() if way * hit.factor < 0]
+                straight = [hit for hit in where.hits() if way * hit.factor > 0]
                 if (turned and not straight) or (turned and start < L):
                     events = [e for hit in turned if (e := self.run.computed(hit.ref)) is not None]
                     if events:
@@ -508,8 +512,7 @@ class Conclusion:
                 continue
             finding = Finding("update-lost", "bug", "update", "W1_new", 1, f"{node.text}, and its result goes nowhere",
                               update_text("W1_new", 1), None, ties=["r-copy-semantics"])
-            finding.place = {"file": node.file, "cell": node.cell, "line": node.line, "end_line": node.end_line,
-                             "function": node.fun, "code": node.code or node.text}
+            finding.place = self.run.place(node)
             finding.fix = fix_for(finding.id, finding.quantity, finding.expected)
             return finding
         return None
@@ -637,15 +640,7 @@ class Conclusion:
         if finding.event is None:
             finding.event = self._nearest(finding)
         if finding.event is not None:
-            statement = self.run.statement(finding.event)
-            finding.place = {
-                "file": statement.file,
-                "cell": statement.cell,
-                "line": statement.line,
-                "end_line": statement.end_line,
-                "function": statement.fun,
-                "code": statement.code or statement.text,
-            }
+            finding.place = self.run.place(self.run.statement(finding.event))
         if not finding.fix:
             finding.fix = fix_for(finding.id, finding.quantity, finding.expected)
         return finding

@@ -43,8 +43,9 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     remedy = _remedy(matrices, error, conclusion)
     if remedy is not None:
         id, expected, fix, quantity, layer = remedy
-    made = _made_by(error, conclusion)
-    if made is not None and (id is None or id in ("transposed", "r-vector-orientation")):
+    made, maker = _made_by(error, conclusion)
+    blamed = made is not None and (id is None or id in ("transposed", "r-vector-orientation"))
+    if blamed:
         id = made
     other = _neighbour(values)
     if remedy is None and other is not None:
@@ -81,14 +82,14 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     }
     node = run.nodes.get(error.stmt or -1)
     if node is not None:
-        finding.place.update(
-            function=node.fun,
-            code=node.code or node.text,
-            line=node.line,
-            end_line=node.end_line,
-            file=node.file,
-            cell=node.cell,
-        )
+        finding.place = run.place(node)
+    finding.statement = error.stmt
+    if blamed and maker is not None and run.node(maker).file != run.adapter:
+        origin = run.statement(maker)  # the cause; where it no longer fits is only where it shows
+        if (origin.file, origin.line) != (finding.place["file"], finding.place["line"]):
+            finding.computes += f" (it stops at line {finding.place['line']})"
+            finding.statement = origin.id
+            finding.place = run.place(origin)
     finding.proved = bool(remedy)
     finding.layers = [layer] if layer else []
     return finding
@@ -106,8 +107,8 @@ LOSES_SHAPE = {
 }
 
 
-def _made_by(error, conclusion: Conclusion) -> str | None:
-    """The operation from which an operand got its unfit shape."""
+def _made_by(error, conclusion: Conclusion) -> tuple[str | None, Any]:
+    """The mistake by which an operand got its unfit shape, and the event that made it so where one was recorded."""
     run = conclusion.run
     for operand in error.operands:
         if operand.ref is None:
@@ -115,32 +116,31 @@ def _made_by(error, conclusion: Conclusion) -> str | None:
             if node is not None and node.kind == "call":
                 for other in run.nodes.values():
                     if other.op == "diag" and other.fun and node.op == other.fun:
-                        return "r-diag-scalar"
+                        return "r-diag-scalar", None
             continue
         if run.recording.meta[operand.ref].container == "data.frame":
-            return "r-data-frame-arithmetic"
-        found = _lost_shape(operand.ref, conclusion)
-        if found is not None:
-            return found
+            return "r-data-frame-arithmetic", None
+        producer = _lost_shape(operand.ref, conclusion)
+        if producer is not None:
+            return LOSES_SHAPE[run.node(producer).op], producer
         dropped = _dropped(operand.ref, run)
-        if dropped:
-            return "r-dropped-dimension"
+        if dropped is not None:
+            return "r-dropped-dimension", dropped
     if "requires numeric/complex matrix" in str(error.message):
-        return "r-data-frame-arithmetic"
+        return "r-data-frame-arithmetic", None
     if "less than one element" in str(error.message):
-        return "r-countdown-loop"
-    return None
+        return "r-countdown-loop", None
+    return None, None
 
 
-def _lost_shape(ref: int, conclusion: Conclusion, depth: int = 0) -> str | None:
-    """The operation behind a value, or behind the unexplained values it was made from, that lost its shape."""
+def _lost_shape(ref: int, conclusion: Conclusion, depth: int = 0) -> Any:
+    """The event, behind a value or behind the unexplained values it was made from, that lost its shape."""
     run = conclusion.run
     producer = run.computed(ref)
     if producer is None or depth > 4:
         return None
-    op = run.node(producer).op or ""
-    if op in LOSES_SHAPE:
-        return LOSES_SHAPE[op]
+    if (run.node(producer).op or "") in LOSES_SHAPE:
+        return producer
     if conclusion.labels.get(ref) is not None:
         return None
     for operand in run.operands(producer):
@@ -149,24 +149,19 @@ def _lost_shape(ref: int, conclusion: Conclusion, depth: int = 0) -> str | None:
     return None
 
 
-def _dropped(ref: int, run) -> bool:
-    """A vector that `X[i, ]` or `X[, i]` cut out of a matrix, or the transpose of one."""
+def _dropped(ref: int, run) -> Any:
+    """The `X[i, ]` or `X[, i]` that cut a vector, or what is the transpose of one, out of a matrix."""
     for event in run.by_ref.get(ref, ()):
-        node = run.node(event)
         candidates = [event]
-        if (node.op or "") == "t":
+        if (run.node(event).op or "") == "t":
             candidates += run.operands(event)
         for candidate in candidates:
             for other in run.by_ref.get(candidate.ref, ()):
-                text = run.node(other).text
-                if (
-                    (run.node(other).op or "").strip("`") in ("[", "[]")
-                    and "," in text
-                    and "drop" not in text
-                    and run.value(other).ndim == 1
-                ):
-                    return True
-    return False
+                node = run.node(other)
+                cut = (node.op or "").strip("`") in ("[", "[]") and "," in node.text and "drop" not in node.text
+                if cut and run.value(other).ndim == 1:
+                    return other
+    return None
 
 
 def _neighbour(values):

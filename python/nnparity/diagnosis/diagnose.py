@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnparity.checks import InputError
-from nnparity.diagnosis import failures
+from nnparity.diagnosis import failures, textbook as book
 from nnparity.diagnosis.advice import advice
 from nnparity.diagnosis.beyond import other_shapes, second_call
 from nnparity.diagnosis.conclude import Conclusion
@@ -20,7 +20,8 @@ from nnparity.diagnosis.crash import crash_finding
 from nnparity.diagnosis.finding import KINDS, Finding
 from nnparity.diagnosis.follow import Follower, Textbook
 from nnparity.diagnosis.matching import SAME, SAME_SINGLE, ValueIndex, constant_factors
-from nnparity.diagnosis.probe import Probe, make_probe
+from nnparity.diagnosis.mend import mend
+from nnparity.diagnosis.probe import Probe, make_probe, with_near_targets
 from nnparity.diagnosis.prove import injections
 from nnparity.diagnosis.recording import CandidateProcess, Recording, language_of
 from nnparity.diagnosis.run import Run
@@ -28,6 +29,8 @@ from nnparity.diagnosis.use import ByUse
 
 #: Repairs tried in one diagnosis.
 MOST_REPAIRS = 6
+#: Time for the changes of the source that are tried.
+MENDING_SECONDS = 3.0
 
 
 @dataclass
@@ -180,7 +183,13 @@ class Session:
             "silu",
         ) and self.options.loss in (None, "quadratic", "mean_squared_error", "mean_absolute_error", "huber")
         o = self.options
-        return make_probe(o.sizes, batch or o.batch, o.eta, o.seed, self.no_bias, "real" if real else "classes")
+        probe = make_probe(o.sizes, batch or o.batch, o.eta, o.seed, self.no_bias, "real" if real else "classes")
+        if real and o.loss in ("mean_absolute_error", "huber"):
+            A = probe.X
+            for w, b, name in zip(probe.W, probe.b, self.declared, strict=True):
+                A = book.activation_value(name or "sigmoid", w @ A + b[:, None], o.slope)
+            probe = with_near_targets(probe, A)
+        return probe
 
     def textbook(self, probe: Probe) -> Textbook:
         o = self.options
@@ -281,11 +290,18 @@ class Session:
         if recording.status != "ok":
             findings = [f for f in findings if f.phase == "forward"]
             findings.append(crash_finding(recording.error, conclusion))
+            if recording.status == "error":
+                findings = self.mend(probe, conclusion, findings)
         else:
             findings = self.prove(probe, conclusion, findings)
+            findings = self.mend(probe, conclusion, findings)
             self.rate(probe, conclusion, findings)
             findings += self.twice(probe, conclusion, findings)
         return self.report(probe, recording, conclusion, findings)
+
+    def mend(self, probe: Probe, conclusion: Conclusion, findings: list[Finding]) -> list[Finding]:
+        """The findings, each where one small change of the source puts it right, as far as such changes are found."""
+        return mend(self.process, probe, conclusion, findings, self.language, MENDING_SECONDS)
 
     def emptied(self, probe: Probe, recording: Recording) -> Finding | None:
         """A parameter came back empty, for a function's result was thrown away: the fault of the network."""

@@ -34,6 +34,8 @@ class Finding:
     departures: list = field(default_factory=list)
     layers: list[int] = field(default_factory=list)
     covers: list[str] = field(default_factory=list)  # the returned parameters that it explains
+    statement: int | None = None  # the node of the statement, where no event of it was recorded
+    mended: str = ""  # the line with which every returned parameter is right
 
     def as_dict(self) -> dict:
         empty = {"file": None, "cell": None, "line": None, "end_line": None, "function": None, "code": None}
@@ -50,7 +52,7 @@ class Finding:
             "evidence": self.evidence,
             "proved": self.proved,
             "ties": self.ties,
-            "fix": self.fix,
+            "fix": f"{self.fix} With `{self.mended}` every returned parameter is right." if self.mended else self.fix,
         }
 
 

@@ -23,6 +23,7 @@ COST = {
     "rank": 0.1,  # an inferred option further down the list
     "declaration": 8.0,  # right for another network than the declared one
     "departure": 10.0,
+    "repeated": 2.0,  # the same mistake in another layer: one statement, in all likelihood
     "unseen departure": 16.0,
     "by use": 16.0,  # a value of unknown formula that stands where the quantity should
     "unknown": 30.0,
@@ -258,7 +259,9 @@ class Follower:
             seen = unscaled(self.present(formula.value))
             if not seen:
                 continue
-            if formula.omits and not formula.right:
+            if not formula.right and _repeated(state, quantity, formula):
+                cost = COST["repeated"]
+            elif formula.omits and not formula.right:
                 cost = COST["departure"] + 1
             elif formula.right:
                 cost = COST["rank"] * rank + (1.5 if formula.text == f"Z{layer}" and letter == "A" and rank else 0)
@@ -317,6 +320,8 @@ class Follower:
             if formula.right:
                 cost = 0.0 if formula is right else COST["rank"] * (1 + rank)
                 rank += 1
+            elif _repeated(state, quantity, formula):
+                cost = COST["repeated"]
             elif formula.declares:
                 cost = COST["declaration"]
             else:
@@ -533,6 +538,14 @@ class Follower:
             return None
         solution[np.abs(solution) < 1e-9 * np.max(np.abs(solution))] = 0.0
         return solution
+
+
+def _repeated(state: State, quantity: str, formula: Formula) -> bool:
+    """The account has the same mistake in the same quantity of another layer already."""
+    return formula.id is not None and any(
+        departure.formula.id == formula.id and departure.quantity.rstrip("0123456789") == quantity.rstrip("0123456789")
+        for departure in state.departures
+    )
 
 
 def ties_of(formula: Formula, formulas: Iterable[Formula]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,8 +142,8 @@ def _steps(state, t):
             yield f"W{layer + 1}ᵀ·delta{layer + 1}", "", back, True, "samples"
 
 
-def label_values(state, textbook, index: ValueIndex) -> dict[int, Label]:
-    """The best name of every recorded value that has one."""
+def label_values(state, textbook, index: ValueIndex, orders: Iterable[np.ndarray] = ()) -> dict[int, Label]:
+    """The best name of every recorded value that has one; `orders`: permutations in which the samples were taken."""
     labels: dict[int, Label] = {}
     t = textbook
     n_out = t.Y.shape[0]
@@ -168,6 +169,8 @@ def label_values(state, textbook, index: ValueIndex) -> dict[int, Label]:
         edges = quantity.startswith("b")
         note(index.find(value, parts=parts, edges=edges), text, quantity, right, weight)
         if kind == "samples" and value.ndim == 2 and value.shape[1] > 1:
+            for order in orders:
+                note(index.find(value[:, order], parts=parts), text, quantity, right, weight)
             for i in range(value.shape[1]):
                 note(index.find(value[:, i], parts=parts), text, quantity, right, weight + 0.05)
         elif isinstance(kind, tuple):

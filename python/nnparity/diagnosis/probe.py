@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,23 @@ def make_probe(sizes, batch: int, eta: float, seed: int, no_bias=(), targets: st
             break
     assert best is not None
     return best
+
+
+def with_near_targets(probe: Probe, outputs: np.ndarray) -> Probe:
+    """The probe with targets on both sides of the outputs, half of them near, half further off than Huber's δ = 1.
+
+    The slope of an absolute error is its sign: only where output and target are near does a wrong output show in it.
+
+    Parameters
+    ----------
+    outputs : n_L × m, those of the textbook's network
+    """
+    random = np.random.default_rng([probe.seed, 1])
+    near = random.uniform(0.03, 0.3, outputs.shape)
+    far = random.uniform(1.2, 2.0, outputs.shape)
+    half = (np.arange(outputs.size).reshape(outputs.shape) % 2).astype(bool)
+    side = random.choice([-1.0, 1.0], outputs.shape)
+    return replace(probe, Y=outputs + side * np.where(half, far, near))
 
 
 def _targets(random, n: int, m: int, targets: str) -> np.ndarray:

@@ -32,7 +32,7 @@ def part(name):
 
 
 sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder or ".") != HERE]
-source, memory_of, loader_of = part("source"), part("memory"), part("loader")
+source, memory_of, loader_of, trials_of = part("source"), part("memory"), part("loader"), part("trials")
 
 
 class TimeUp(BaseException):
@@ -100,7 +100,7 @@ class Child:
         self.folder, self.book = folder, source.Book()
         self.memory = memory_of.Memory(self.book)
         memory_of.install(self.memory)
-        self.loader, self.namespace = None, {}
+        self.loader, self.namespace, self.loads = None, {}, ()
         self.fault = open(os.path.join(folder, "fault.txt"), "a", encoding="utf-8")  # noqa: SIM115 (open as long as the child)
         faulthandler.enable(self.fault, all_threads=False)
         self.exit = os._exit
@@ -130,7 +130,8 @@ class Child:
         child = os.fork()
         if child == 0:
             try:
-                self.answer(number, *self.run(request))
+                work = self.tries if request.one("kind") == "try" else self.run
+                self.answer(number, *work(request))
             except BaseException:
                 traceback.print_exc(file=sys.__stderr__)
                 self.exit(70)
@@ -177,16 +178,10 @@ class Child:
         sys.path.insert(0, folder)
         self.loader = loader_of.Loader(source.Instrument, self.book, folder, request.one("functions_only") == "1")
         report = {"t": "loaded", "status": "ok", "message": ""}
+        before = [line[0] for line in request.all("before")]
+        self.loads = request.one("candidate"), before, request.one("prelude"), request.one("adapter")
         with printed() as output:
-            trouble = self.attempt(
-                request,
-                lambda: self.loader.load(
-                    request.one("candidate"),
-                    [line[0] for line in request.all("before")],
-                    request.one("prelude"),
-                    request.one("adapter"),
-                ),
-            )
+            trouble = self.attempt(request, lambda: self.loader.load(*self.loads))
         self.namespace = self.loader.module.__dict__
         if trouble is not None:
             report.update(self.describe(trouble, None), status=load_status(trouble))
@@ -215,13 +210,55 @@ class Child:
 
     # -- running ---
 
-    def run(self, request):
-        """Call step once; return the response."""
-        memory, recording = self.memory, request.one("record") == "1"
+    def arguments(self, request):
+        """Return W, b, X, Y and eta of a request, fresh arrays every time."""
         arrays = {line[0]: request.array(*line[1:]) for line in request.all("array")}
         depth = sum(name[0] == "W" for name in arrays)
         given = {word: [arrays[f"{word}{i}"] for i in range(1, depth + 1)] for word in "Wb"}
-        arguments = [given["W"], given["b"], arrays["X"], arrays["Y"], float(request.one("eta"))]
+        return [given["W"], given["b"], arrays["X"], arrays["Y"], float(request.one("eta"))]
+
+    def seed(self, request):
+        """Set the streams that a candidate draws from."""
+        seed = int(request.one("seed", "1"))
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+
+    def tries(self, request):
+        """Take a step with each changed text; return the response."""
+        file, cell = request.one("file"), request.one("cell")
+        paths = [line[0] for line in request.all("text")]
+        loader, nothing = trials_of.trial_loader(loader_of.Loader), source.Book()
+
+        def numbers_of(result):
+            end = self.returned(result)
+            if end["status"] != "ok":
+                return None
+            return [np.asarray(part, dtype=np.float64) for group in self.read_parts(result) for part in group]
+
+        trials = trials_of.Trials(
+            lambda: loader(trials_of.AsItIs, nothing, os.getcwd(), self.loader.functions_only),
+            self.loads,
+            self.namespace.get("as_step"),
+            lambda: self.arguments(request),
+            lambda: self.seed(request),
+            numbers_of,
+        )
+        half = paths[::2], paths[1::2]
+        with printed(), np.errstate(all="ignore"):
+            limits = file, int(cell) if cell else None, float(request.one("seconds"))
+            first, second = trials_of.in_two(lambda share: list(trials.run(map(read, half[share]), *limits)), self.exit)
+        results = [None] * len(paths)
+        results[: 2 * len(first) : 2], results[1 : 2 * len(second) : 2] = first, second
+        items = [{"t": "trial", "shapes": None if parts is None else [list(part.shape) for part in parts]}
+                 for parts in results]  # fmt: skip
+        numbers = [part.ravel(order="F") for parts in results for part in parts or ()]
+        return items, np.concatenate(numbers).tobytes() if numbers else b""
+
+    def run(self, request):
+        """Call step once; return the response."""
+        memory, recording = self.memory, request.one("record") == "1"
+        arguments = self.arguments(request)
+        depth = len(arguments[0])
         copies = [
             [array.copy() for array in arguments[0]],
             [array.copy() for array in arguments[1]],
@@ -245,9 +282,7 @@ class Child:
                     *[[array.copy() for array in part] if isinstance(part, list) else part.copy() for part in copies],
                     arguments[4],
                 )
-            seed = int(request.one("seed", "1"))
-            random.seed(seed)
-            np.random.seed(seed % 2**32)  # noqa: NPY002 (the stream a candidate draws from)
+            self.seed(request)
             memory.recording = recording
             memory.active = recording or bool(memory.injections)
             result.append(self.namespace["step"](*arguments))
@@ -310,6 +345,16 @@ class Child:
             offset += len(numbers) // 8
         return b"".join(parts), items
 
+    @staticmethod
+    def pair_of(result):
+        """Return (W, b) of a dict that holds both, anything else as it is."""
+        both = isinstance(result, dict) and {"W", "b"} <= set(result)
+        return (result["W"], result["b"]) if both else result
+
+    def read_parts(self, result):
+        """Return the lists W and b of what step returned; a dict of layers counts as the list of them."""
+        return [list(part.values()) if isinstance(part, dict) else part for part in self.pair_of(result)]
+
     def returned(self, result):
         """Return the end of a run from what step returned."""
 
@@ -320,17 +365,14 @@ class Child:
                 "message": f"step must return (W, b), two lists of arrays, not {what}",
             }
 
-        if isinstance(result, dict) and {"W", "b"} <= set(result):
-            result = result["W"], result["b"]
+        result = self.pair_of(result)
         if result is None:
             return bad("None (does it end without return?)")
         if not isinstance(result, tuple | list) or len(result) != 2:
             length = f" of {len(result)}" if isinstance(result, tuple | list | dict) else ""
             return bad(f"a {type(result).__name__}{length}")
         end = {"t": "result", "status": "ok"}
-        for word, part in zip("Wb", result, strict=True):
-            if isinstance(part, dict):
-                part = list(part.values())
+        for word, part in zip("Wb", self.read_parts(result), strict=True):
             if not isinstance(part, tuple | list | np.ndarray) or (isinstance(part, np.ndarray) and part.ndim == 0):
                 return bad(f"a {type(part).__name__} as {word}")
             refs = []
@@ -397,6 +439,12 @@ class Child:
             and node["line"] <= line <= node["end_line"]
         ]
         return min(roots, key=lambda node: node["end_line"] - node["line"], default=None)
+
+
+def read(path):
+    """Return a text file as it is."""
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
 
 
 def events(found):

@@ -152,6 +152,7 @@ class Loader:
             functions_only,
         )
         self.pieces = {}
+        self.edited = {}
         self.plain = {}
         self.kept = []
         self.module = types.ModuleType("candidate")
@@ -166,7 +167,7 @@ class Loader:
             cells = notebook_cells(file) if file.endswith(".ipynb") else [(None, source_text(file))]
             pieces, imported = [], set()
             for cell, text in cells:
-                pieces.append(self.prepare(Piece(file, cell, text), imported))
+                pieces.append(self.prepare(Piece(file, cell, self.edited.get((file, cell), text)), imported))
             self.pieces[file] = pieces
         return self.pieces[file]
 
@@ -252,8 +253,8 @@ class Loader:
                 if name != "*":
                     namespace.setdefault(name, Missing(name))
 
-    def load(self, candidate, before, prelude, adapter):
-        """Execute everything in order; return the namespace of the candidate."""
+    def load(self, candidate, before, prelude, adapter, as_step=None):
+        """Execute everything in order; return the namespace of the candidate. A prelude is not executed twice."""
         namespace = self.module.__dict__
         sys.modules["candidate"] = self.module
         package = os.path.basename(self.folder)
@@ -268,7 +269,9 @@ class Loader:
         self.execute(candidate, namespace, self.functions_only)
         # An adapter may import the candidate by its name: it is the same module, not a second one.
         sys.modules.setdefault(os.path.splitext(os.path.basename(candidate))[0], self.module)
-        if prelude:
+        if as_step is not None:
+            namespace["as_step"] = as_step
+        elif prelude:
             # In a namespace of its own: its helpers are no business of the candidate's.
             library = {"__name__": "_nnparity_prelude"}
             with open(prelude, encoding="utf-8") as source:

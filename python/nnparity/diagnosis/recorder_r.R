@@ -10,7 +10,7 @@ local({
   folder <- file.path(dirname(normalizePath(script)), "recorder_r")
   recorder <- new.env(parent = baseenv())
   parts <- c("text", "places", "values", "events", "tree", "callees", "rewrite", "definitions", "failures", "notebook",
-             "loading", "serving")
+             "loading", "trials", "serving")
   for (part in parts) sys.source(file.path(folder, paste0(part, ".R")), envir = recorder, keep.source = FALSE)
   # Compiling all of this would take longer than it runs; only what is called for every value is worth it.
   hot <- c("record_value", "keep", "is_plain", "place_on_stack")

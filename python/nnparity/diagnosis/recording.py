@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from nnparity.diagnosis import failures
@@ -281,6 +282,66 @@ class CandidateProcess:
             lines.append(f"inject\t{node}\t{occ}\t{path}\t{rows}\t{columns}\t{offset}")
         lines += [f"watch\t{node}\t{occ}\t{text}" for node, occ, text in watch]
         return self._recording(self._ask(lines, numbers.parts, timeout))
+
+    def try_texts(
+        self,
+        W: Sequence[ArrayLike],
+        b: Sequence[ArrayLike],
+        X: ArrayLike,
+        Y: ArrayLike,
+        eta: float,
+        texts: Sequence[str],
+        file: Path,
+        cell: int | None = None,
+        seed: int = 1,
+        seconds: float = 2.0,
+    ) -> list[list[Array] | None]:
+        """Take a step with each of some changed texts of one file of the candidate; nothing is recorded or kept.
+
+        Parameters
+        ----------
+        texts : the whole text of the file, or of its cell, for each trial
+        file : the untouched file        cell : 1-based cell of a notebook
+        seconds : for all trials together
+
+        Returns
+        -------
+        list
+            For each trial the arrays that `step` returned, W before b; None where it stopped, and for the trials for
+            which there was no time.
+        """
+        assert self._workplace is not None
+        if self._child is None or self._child.poll() is not None:
+            self._load()
+        lines = ["kind\ttry", f"seed\t{seed}", f"eta\t{eta:.17g}", f"seconds\t{seconds:g}"]
+        lines += [f"file\t{self._workplace.inside(file)}"]
+        lines += [f"cell\t{cell}"] if cell else []
+        place, numbers = self._workplace.exchange, Numbers()
+        for names, arrays in (("W", W), ("b", b)):
+            lines += [f"array\t{names}{i}\t{numbers.add(array)}" for i, array in enumerate(arrays, start=1)]
+        lines += [f"array\tX\t{numbers.add(X)}", f"array\tY\t{numbers.add(Y)}"]
+        for number, text in enumerate(texts):
+            path = place / f"text_{number}.txt"
+            path.write_text(text, encoding="utf-8")
+            lines.append(f"text\t{path}")
+        answer = self._ask(lines, numbers.parts, 2 * seconds + GRACE)
+        for path in place.glob("text_*.txt"):
+            path.unlink()
+        results: list[list[Array] | None] = []
+        offset = 0
+        for item in answer.items:
+            if item["t"] != "trial":
+                continue
+            if item["shapes"] is None:
+                results.append(None)
+                continue
+            parts = []
+            for shape in item["shapes"]:
+                size = int(np.prod(shape))
+                parts.append(answer.numbers[offset : offset + size].reshape(shape, order="F"))
+                offset += size
+            results.append(parts)
+        return results + [None] * (len(texts) - len(results))
 
     def run_twice(
         self,

@@ -69,6 +69,18 @@ class Run:
         node = self.nodes[event.node]
         return self.nodes.get(node.stmt, node)
 
+    @staticmethod
+    def place(statement) -> dict:
+        """Where a statement stands, as a finding says it."""
+        return {
+            "file": statement.file,
+            "cell": statement.cell,
+            "line": statement.line,
+            "end_line": statement.end_line,
+            "function": statement.fun,
+            "code": statement.code or statement.text,
+        }
+
     def operand(self, event, child: int):
         """The value that child expression `child` had when `event` was evaluated."""
         best = None

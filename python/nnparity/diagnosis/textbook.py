@@ -377,6 +377,15 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
             yield Formula(identity, f"({a} − {y}) ⊙ {factor.text}", error * factor.value)
         elif not factor.omits:
             yield Formula(factor.id, f"({a} − {y}) ⊙ {factor.text}", error * factor.value, parts=(factor.value,))
+    gradient = loss_slope(loss, A, Y) if right is not None and not name.endswith("softmax") else None
+    if gradient is not None and not _proportional(gradient, error):
+        yield Formula(
+            "missing-output-derivative" if name != "linear" else None, f"∂{loss}/∂{a}", gradient, omits=True
+        )
+        for factor in factors:
+            if not factor.right and not factor.omits:
+                text = f"∂{loss}/∂{a} ⊙ {factor.text}"
+                yield Formula(factor.id, text, gradient * factor.value, parts=(factor.value,))
     yield Formula(None, f"({a} − {y}) ⊙ {name}′ of {name}′", error * activation_slope(name, activation_slope(name, Z)))
     if textbook.language == "Python" and name in ("sigmoid", "tanh"):
         changed = error * (1 - error) if name == "sigmoid" else 1 - error**2

@@ -143,7 +143,8 @@ source_recorded <- function(file, local = FALSE, echo = FALSE, ...) {
     back <- setwd(dirname(path))
     on.exit(setwd(back))
   }
-  load_file(path, environment, recorded = loading_recorded, definitions = only_definitions && loading_recorded)
+  if (trying) load_plain(path, environment) else
+    load_file(path, environment, recorded = loading_recorded, definitions = only_definitions && loading_recorded)
   invisible(list(value = NULL, visible = FALSE))
 }
 

@@ -1,14 +1,16 @@
 # Requests in, responses out, as lines and raw doubles in the exchange folder; a step runs in a fork.
 #
 # request_K.txt, tab-separated lines; numbers by column in request_K.bin
-#     kind        load or run
+#     kind        load, run or try
 #     candidate, before, prelude, adapter   PATH        functions_only   0 or 1        timeout   SECONDS
 #     seed, eta, record, rehearse, max_events, max_bytes   NUMBER
 #     array       NAME  matrix or vector  ROWS  COLUMNS  OFFSET
+#     text        PATH of a changed text of file CANDIDATE'S PATH, tried for at most so many seconds
 #     inject      NODE  OCCURRENCE  PATH  ROWS  COLUMNS  OFFSET        watch   NODE  OCCURRENCE  EXPRESSION
 # response_K.jsonl, an object a line; numbers by column in response_K.bin; response_K.done when both are complete
 #     node, skipped, loaded                                the source: every expression that is recorded, once
 #     frame, value, event, inject_refused, truncated       a run: calls, arrays, and which expression had which array
+#     trial                                                the shapes of what step returned with a changed text
 #     result                                               what step returned, or where and why it stopped
 
 read_request <- function(path) {
@@ -39,7 +41,8 @@ serve <- function(exchange) {
     request <- read_request(path)
     kind <- request$one("kind")
     if (identical(kind, "quit")) break
-    if (identical(kind, "load")) answer_load(request, k) else answer_run(request, k)
+    if (identical(kind, "load")) answer_load(request, k) else
+      if (identical(kind, "try")) answer_trials(request, k) else answer_run(request, k)
   }
 }
 
@@ -60,6 +63,7 @@ respond <- function(k, lines, numbers = list()) {
 # -- load -------------------------------------------------------------------------------------------------------------
 
 answer_load <- function(request, k) {
+  request_of_load <<- request
   only_definitions <<- identical(request$one("functions_only", "0"), "1")
   candidate_path <<- request$one("candidate")
   adapter <- request$one("adapter")

@@ -1,0 +1,293 @@
+"""Look for the one small change of the source with which the whole step is the textbook's: the surest sign of the line.
+
+What is recognised by value may enter a statement too early or too late; a change of one statement that makes every
+returned parameter right cannot be wrong about the place.  The changes nearest to the blamed statement are tried first,
+within a limit of time.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nnparity.diagnosis.finding import Finding
+from nnparity.diagnosis.header import read_text
+from nnparity.diagnosis.judge import Judge, few_samples
+from nnparity.diagnosis.run import Run
+from nnparity.diagnosis.slips import Change, Part, Surroundings, changes
+from nnparity.diagnosis.suspects import Suspects
+
+CHUNK = 50
+RANK = 0.2  # what a statement further away costs a change
+LONGEST_PHRASE = 24
+MOST_TRIALS = 1500
+A_SLIP = 1.0  # what a change may cost that is a slip of the hand and no more
+#: Mistakes that leave a factor out, or put another in its place.
+FACTORS = {
+    "missing-activation-derivative",
+    "activation-as-derivative",
+    "derivative-of-activation",
+    "wrong-derivative",
+    "missing-output-derivative",
+    "extra-output-derivative",
+    "softmax-jacobian-diagonal",
+    "squared-error-as-delta",
+}
+
+
+@dataclass(frozen=True)
+class Mended:
+    """A change of one statement, and the parameters that are right with it."""
+
+    statement: int
+    change: Change
+    text: str  # the whole file, changed
+    right: frozenset[str]
+    line: str  # the changed line or lines
+
+
+class Mender:
+    """Tries changes of a candidate's main file.
+
+    Parameters
+    ----------
+    process : CandidateProcess      probe : Probe
+    conclusion : Conclusion, of the recorded step
+    judge, strict : of a step on a few samples, and on all
+    """
+
+    def __init__(self, process, probe, conclusion, judge: Judge, strict: Judge, language: str, seconds: float):
+        self.process, self.probe, self.language = process, probe, language
+        self.run: Run = conclusion.run
+        self.judge, self.strict = judge, strict
+        self.until = time.monotonic() + seconds
+        new = {"W": conclusion.follower.W_new, "b": conclusion.follower.b_new}
+        returned = {name: new[name[0]][int(name[1:]) - 1] for name in judge.names}
+        self.path: Path = process.loaded.candidate
+        self.name = next((name for name, path in process.loaded.files.items() if path == self.path), self.path.name)
+        self.suspects = Suspects(self.run, conclusion.labels, self.name, returned)
+        self.tried = 0
+
+    def text_of(self, cell: int | None) -> str | None:
+        """The text that node positions count in: the file's, or a notebook cell's."""
+        if cell is not None or self.path.suffix == ".ipynb":
+            return None
+        return re.sub(r"\r\n?", "\n", read_text(self.path)).replace("\f", " ")
+
+    def right_with(self, texts: list[str], judge: Judge) -> list[frozenset[str]]:
+        """The right parameters with each text in the place of the file's own."""
+        p, left = self.probe, max(self.until - time.monotonic(), 0.1)
+        results = self.process.try_texts(p.W, p.b, judge.X, judge.Y, p.eta, texts, self.path, seed=p.seed, seconds=left)
+        return [judge.right(parts) for parts in results]
+
+    def settle(self, text: str) -> None:
+        """Settle both judges on the constant that the untouched candidate has."""
+        p, left = self.probe, max(self.until - time.monotonic(), 0.1)
+        for judge in (self.judge, self.strict):
+            (parts,) = self.process.try_texts(
+                p.W, p.b, judge.X, judge.Y, p.eta, [text], self.path, seed=p.seed, seconds=left
+            )
+            judge.settle(parts)
+
+    def search(self, places: list[int], base: str | None = None) -> tuple[list[Mended], Mended | None]:
+        """Changes that make more parameters right than are so already, and the first that makes all of them so.
+
+        Parameters
+        ----------
+        places : the statements blamed, the likeliest first      base : a text that is changed already
+        """
+        text = base or self.text_of(None)
+        if text is None:
+            return [], None
+        better: list[Mended] = []
+        if base is None:
+            self.settle(text)
+        start = self.right_with([text], self.judge)[0]
+        queue = sorted(self.candidates(text, places, start), key=lambda item: item[0])
+        for first in range(0, len(queue), CHUNK):
+            if time.monotonic() > self.until - 0.05 or self.tried >= MOST_TRIALS:
+                break
+            chunk = queue[first : first + CHUNK]
+            texts = [change.apply(text) for _, _, change in chunk]
+            self.tried += len(texts)
+            rights = self.right_with(texts, self.judge)
+            found = [(k, right) for k, right in enumerate(rights) if right > start]
+            if not found:
+                continue
+            strict = self.right_with([texts[k] for k, _ in found], self.strict)
+            for (k, right), all_samples in zip(found, strict, strict=True):
+                _, statement, change = chunk[k]
+                if right == all_samples:
+                    line = _line_at(texts[k], change)
+                    better.append(Mended(statement, change, texts[k], right, line))
+            whole = next((mended for mended in better if mended.right == self.judge.all), None)
+            if whole is not None:
+                return better, whole
+        return better, None
+
+    def candidates(self, text: str, places: list[int], right: frozenset[str]) -> Iterator[tuple[float, int, Change]]:
+        """(cost, statement, change) of all changes of all statements that ran."""
+        starts = [0]
+        for line in text.split("\n"):
+            starts.append(starts[-1] + len(line) + 1)
+        functions = [*self.run.functions, *(name.rpartition(".")[2] for name in self.run.functions)]
+        surroundings: dict[tuple, Surroundings] = {}
+        regions = self.regions(text)
+        for rank, statement in self.suspects.ranked(places, right):
+            node = self.run.nodes[statement]
+            if node.end_line >= len(starts) or node.cell is not None:
+                continue
+            span = (starts[node.line - 1], starts[node.end_line] - 1)
+            region = regions.get(node.fun, (1, len(starts) - 1))
+            if region not in surroundings:
+                first, last = starts[region[0] - 1], starts[min(region[1], len(starts) - 1)]
+                shapes, phrases = self.shapes(node.fun, {"name"}), self.shapes(node.fun, {"index", "call", "expr"})
+                surroundings[region] = Surroundings(text, first, last, self.language, functions, shapes, phrases)
+            parts = [part for part in [self.part(statement, text, starts)] if part is not None]
+            for change in changes(text, span, parts, surroundings[region]):
+                yield change.cost + RANK * rank, statement, change
+
+    def regions(self, text: str) -> dict[str | None, tuple[int, int]]:
+        """The lines of each function: from the header above its first statement to its last."""
+        lines = text.split("\n")
+        found: dict[str | None, tuple[int, int]] = {}
+        for node in self.run.nodes.values():
+            if node.file == self.name and node.fun is not None:
+                low, high = found.get(node.fun, (node.line, node.end_line))
+                found[node.fun] = (min(low, node.line), max(high, node.end_line))
+        header = re.compile(r"\bdef\b|\bfunction\s*\(|\blambda\b|\\\(")
+        for name, (low, high) in list(found.items()):
+            first = next((k for k in range(low, max(low - 12, 0), -1) if header.search(lines[k - 1])), low)
+            found[name] = (first, high)
+        return found
+
+    def part(self, id: int, text: str, starts: list[int]) -> Part | None:
+        """A node with its parts, where the text at its place is what was recorded."""
+        node = self.run.nodes[id]
+        if node.end_line >= len(starts):
+            return None
+        start, end = starts[node.line - 1] + node.col - 1, starts[node.end_line - 1] + node.end_col
+        inner = tuple(
+            part
+            for child in self.run.children.get(id, ())
+            if self.run.nodes[child].stmt == node.stmt
+            for part in [self.part(child, text, starts)]
+            if part is not None
+        )
+        if node.id == node.stmt:  # a statement stands for its whole lines; its value is found in the text
+            place = text.find(node.text, starts[node.line - 1], starts[node.end_line]) if node.text else -1
+            if place < 0:
+                return inner[0] if len(inner) == 1 else None
+            start, end = place, place + len(node.text)
+        if text[start:end] != node.text:
+            return inner[0] if len(inner) == 1 else None
+        events = self.run.by_node.get(id, ())
+        return Part(
+            start, end, node.op, node.kind, inner, np.squeeze(self.run.value(events[0])).shape if events else None
+        )
+
+    def shapes(self, function: str | None, kinds: set[str]) -> dict[str, tuple[int, ...]]:
+        """What expressions of a function were last worth: text → shape, axes of length one left out."""
+        found = {}
+        for event in self.run.events:
+            node = self.run.node(event)
+            if (
+                node.kind in kinds
+                and node.fun == function
+                and node.file == self.name
+                and len(node.text) <= LONGEST_PHRASE
+            ):
+                found[node.text] = np.squeeze(self.run.value(event)).shape
+        return found
+
+
+def _line_at(text: str, change: Change) -> str:
+    first = text.rfind("\n", 0, change.start) + 1
+    last = text.find("\n", change.start + len(change.new.rstrip("\n")))
+    return " ".join(text[first : last if last >= 0 else len(text)].split())
+
+
+def mend(process, probe, conclusion, findings: list[Finding], language: str, seconds: float) -> list[Finding]:
+    """The findings with their places put right where one change of the source, or one for each bug, mends the step.
+
+    Parameters
+    ----------
+    findings : what the account of the run says; those that are bugs, unexplained or a crash are looked into
+    seconds : for all trials together
+    """
+    wanted = [f for f in findings if f.kind in ("bug", "unexplained", "crash") and _statement(f, conclusion.run)]
+    if not wanted:
+        return findings
+    textbook, state, run = conclusion.textbook, conclusion.state, conclusion.run
+    sizes = [textbook.X.shape[0], *(w.shape[0] for w in textbook.W)]
+    strict, judge = Judge(textbook, state, textbook.m), Judge(textbook, state, few_samples(sizes, textbook.m))
+    if strict.gradients is None:
+        return findings
+    mender = Mender(process, probe, conclusion, judge, strict, language, seconds)
+    blamed = dict.fromkeys(_statement(finding, run) for finding in wanted)
+    places = [place for place in blamed if place is not None and run.nodes[place].file == mender.name]
+    better, whole = mender.search(places)
+    others = [f for f in findings if f not in wanted]
+    if whole is not None:
+        return findings if far_fetched(wanted, whole, run) else [moved(wanted, whole, run), *others]
+    if len(wanted) > 1 and better:
+        first = max(better, key=lambda mended: len(mended.right))
+        _, second = mender.search(places, first.text)
+        if second is not None:
+            both = [moved(_near(wanted, mended, run), mended, run) for mended in (first, second)]
+            if both[0] is not both[1]:
+                return [
+                    *sorted(both, key=lambda finding: finding.place["line"]),
+                    *others,
+                ]
+    return findings
+
+
+def far_fetched(bugs: list[Finding], mended: Mended, run: Run) -> bool:
+    """Whether a change elsewhere only undoes what a known mistake does at the place where it was recognised.
+
+    A forgotten factor can be brought in at many places; the place where the value was recognised, and where the right
+    value mends the step, is then the better witness, unless the change is a mere slip.
+    """
+    first = bugs[0]
+    here = _statement(first, run) == mended.statement
+    return len(bugs) == 1 and not here and first.proved and first.id in FACTORS and mended.change.cost > A_SLIP
+
+
+def _near(bugs: list[Finding], mended: Mended, run: Run) -> list[Finding]:
+    """The findings that a change may have mended: those that stand at its statement, else all."""
+    return [f for f in bugs if _statement(f, run) == mended.statement] or bugs
+
+
+def _statement(finding: Finding, run: Run) -> int | None:
+    """The node of the statement at which a finding stands."""
+    return run.statement(finding.event).id if finding.event is not None else finding.statement
+
+
+def moved(bugs: list[Finding], mended: Mended, run: Run) -> Finding:
+    """The finding that a change proves, at the statement that was changed."""
+    statement = run.nodes[mended.statement]
+    here = [
+        f
+        for f in bugs
+        if f.place.get("line") is not None
+        and f.place["line"] <= statement.end_line
+        and statement.line <= (f.place["end_line"] or f.place["line"])
+    ]
+    finding = (here or bugs)[0]
+    if not here:
+        if finding.kind == "crash":
+            finding.computes += f" (it stops at line {finding.place['line']})"
+        finding.event = next(event for event in run.events if run.node(event).stmt == mended.statement)
+        finding.place = run.place(statement)
+    if finding.kind == "unexplained":
+        finding.kind = "bug"
+        finding.id = finding.id or mended.change.slip
+    finding.proved = True
+    finding.mended = mended.line
+    return finding

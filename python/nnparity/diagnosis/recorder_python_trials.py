@@ -1,0 +1,134 @@
+"""Takes a step of the candidate with some of its text changed, unrecorded, many times over in one fork.
+
+Every trial loads the candidate anew from its sources, the changed one among them, as it was loaded for recording: so
+that classes, closures and tables of functions all hold what the changed text defines.
+"""
+
+import ast
+import os
+import pickle
+import signal
+import sys
+import time
+
+LEAST_SECONDS = 0.05  # allowed to a trial, however quick the untouched candidate was
+SLOWER = 20  # a trial may take so many times as long as the untouched candidate
+
+
+class AsItIs:
+    """Stands where the recorder's rewriter stands: nothing is rewritten."""
+
+    def __init__(self, *_):
+        self.imported = set()
+
+    def rewrite_each(self, tree, imported=()):
+        """Return every statement as what stands in its place."""
+        return [[node] for node in tree.body]
+
+
+def trial_loader(loader):
+    """Return a kind of Loader that reads an unchanged file once and compiles a statement once, for all trials of a fork."""
+
+    class TrialLoader(loader):  # type: ignore[misc, valid-type]
+        """Loads the candidate for one trial."""
+
+        read_before: dict = {}
+        compiled: dict = {}
+
+        def read(self, file):
+            """Return the pieces of a file, from an earlier trial where nothing of it is changed."""
+            file = os.path.abspath(file)
+            if any(name == file for name, _ in self.edited):
+                return super().read(file)
+            if file not in self.read_before:
+                self.read_before[file] = super().read(file)
+            self.pieces[file] = self.read_before[file]
+            return self.pieces[file]
+
+        def compile(self, piece, plain, recorded):
+            """Compile a statement, unless a statement of the same text was compiled before."""
+            first = min([plain.lineno, *(node.lineno for node in getattr(plain, "decorator_list", ()))])
+            key = piece.filename, "\n".join(piece.text.split("\n")[first - 1 : plain.end_lineno]), plain.col_offset
+            if key not in self.compiled:
+                self.compiled[key] = compile(ast.Module([plain], []), piece.filename, "exec", piece.flags, True)
+            return self.compiled[key]
+
+    return TrialLoader
+
+
+def in_two(work, leave):
+    """Return what work(0) and work(1) return, the second from a fork; an empty list where that fork dies."""
+    reading, writing = os.pipe()
+    other = os.fork()
+    if other == 0:
+        os.close(reading)
+        with os.fdopen(writing, "wb") as stream:
+            pickle.dump(work(1), stream)
+        leave(0)
+    os.close(writing)
+    first = work(0)
+    with os.fdopen(reading, "rb") as stream:
+        try:
+            second = pickle.load(stream)
+        except (EOFError, pickle.UnpicklingError):
+            second = []
+    os.waitpid(other, 0)
+    return first, second
+
+
+class Trials:
+    """The trials of one request.
+
+    Parameters
+    ----------
+    make_loader : makes a loader whose rewriter is AsItIs
+    load : the arguments of Loader.load      as_step : the prelude's, made once
+    arguments : makes fresh arguments of step      prepare : sets the random state
+    read : turns what step returned into numbers, None where it cannot
+    """
+
+    def __init__(self, make_loader, load, as_step, arguments, prepare, read):
+        self.make_loader, self.load, self.as_step = make_loader, load, as_step
+        self.arguments, self.prepare, self.read = arguments, prepare, read
+        self.limit = LEAST_SECONDS
+        self.own = self.modules_of_the_candidate()
+
+    def run(self, texts, file, cell, seconds):
+        """Yield, for the text of each trial, what step returned or None; stops when the seconds are over."""
+        began = time.monotonic()
+        self.limit = max(seconds, LEAST_SECONDS)
+        self.attempt(None, file, cell)  # reads and compiles what every trial will need
+        self.own |= self.modules_of_the_candidate()
+        warm = time.monotonic()
+        self.attempt(None, file, cell)
+        self.limit = max(LEAST_SECONDS, SLOWER * (time.monotonic() - warm), 3 * (warm - began))
+        for text in texts:
+            if time.monotonic() - began > seconds:
+                return
+            yield self.attempt(text, file, cell)
+
+    def attempt(self, text, file, cell):
+        """Load and step once, with that text in the place of the file's (of its cell's) own."""
+        sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "_nnparity_loader"]
+        for name in self.own:
+            sys.modules.pop(name, None)
+        signal.setitimer(signal.ITIMER_REAL, self.limit, 0.5)
+        try:
+            loader = self.make_loader()
+            if text is not None:
+                loader.edited[os.path.abspath(file), cell] = text
+            namespace = loader.load(*self.load, as_step=self.as_step)
+            self.prepare()
+            return self.read(namespace["step"](*self.arguments()))
+        except BaseException:  # whatever somebody's changed code raises: this trial is none
+            return None
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    @staticmethod
+    def modules_of_the_candidate():
+        """Return the names under which modules of the candidate's folder are known."""
+        folder = os.getcwd()
+        found = {name for name, module in list(sys.modules.items())
+                 if (getattr(module, "__file__", None) or "").startswith(folder + os.sep)}  # fmt: skip
+        return found | {"candidate", os.path.basename(folder)}

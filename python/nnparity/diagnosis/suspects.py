@@ -1,0 +1,100 @@
+"""Order the statements that ran by how suspicious they are: near the blamed one, and with a part in what is wrong."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from functools import cached_property
+
+import numpy as np
+
+from nnparity.diagnosis.run import Run
+
+
+class Suspects:
+    """The statements of one file in one recorded run.
+
+    Parameters
+    ----------
+    run : Run      labels : ref → Label      file : the name of the file
+    returned : parameter → what step returned of it
+    """
+
+    def __init__(self, run: Run, labels, file: str, returned: dict[str, np.ndarray]):
+        self.run, self.labels, self.name, self.returned = run, labels, file, returned
+
+    def ranked(self, places: list[int], right: frozenset[str]) -> list[tuple[float, int]]:
+        """Statements of the main file by how suspicious they are.
+
+        Nearest are those blamed, then those around them that hold a value unknown to the textbook.  A statement that
+        has a part in a right parameter is less suspicious, one that has none in a wrong parameter hardly at all.
+        """
+        order: dict[int, int] = {}
+        unknown: set[int] = set()
+        for event in self.run.events:
+            node = self.run.node(event)
+            if node.file != self.name or node.cell is not None:
+                continue
+            order.setdefault(node.stmt, len(order))
+            label = self.labels.get(event.ref)
+            if (label is None or not label.right) and self.run.value(event).size > 1:
+                unknown.add(node.stmt)
+        parts = {name: self.statements_behind(value) for name, value in self.returned.items()}
+        behind_wrong = set().union(*(found for name, found in parts.items() if name not in right))
+        behind_right = set().union(*(found for name, found in parts.items() if name in right))
+        anchor = [order[place] for place in places if place in order]
+        ranks: dict[int, float] = {}
+        for statement, place in order.items():
+            near = min((abs(place - here) for here in anchor), default=4)
+            ranks[statement] = 1 + min(near, 8) + (0 if statement in unknown else 2)
+            ranks[statement] += 2 if statement in behind_right else 0
+            ranks[statement] += 8 if behind_wrong and statement not in behind_wrong else 0
+        for rank, place in enumerate(places):
+            if place in order:
+                ranks[place] = float(rank)
+        return sorted((rank, statement) for statement, rank in ranks.items())
+
+    def statements_behind(self, value: np.ndarray) -> set[int]:
+        """The statements that had a part in a value: from the value back to what it was computed from."""
+        run, found = self.run, set()
+        waiting = [
+            ref
+            for ref, known in self.run.values.items()
+            if known.size == value.size and np.array_equal(np.ravel(known, order="F"), np.ravel(value, order="F"))
+        ]
+        if not waiting:
+            waiting = [
+                ref
+                for number in np.ravel(value)[:2]
+                for ref, known in run.values.items()
+                if known.size <= 2000 and number in known
+            ]
+        seen = set(waiting)
+        while waiting:
+            for event in run.by_ref.get(waiting.pop(), ()):
+                statement = run.nodes[event.node].stmt
+                found.add(statement)
+                for other in self.neighbours(event, statement):
+                    value = run.value(other)
+                    telling = value.size > 1 or float(value.ravel()[0]) != round(float(value.ravel()[0]), 3)
+                    if other.ref not in seen and value.size and telling:
+                        seen.add(other.ref)
+                        waiting.append(other.ref)
+        return found
+
+    def neighbours(self, event, statement: int) -> list:
+        """What the same execution of the same statement evaluated before an event."""
+        row = self._by_statement.get((event.frame, statement), [])
+        place = bisect_left(row, event.seq, key=lambda one: one.seq)
+        found: list = []
+        for one in reversed(row[max(0, place - 40) : place]):
+            if found and one.node == event.node:
+                break
+            found.append(one)
+        return found
+
+    @cached_property
+    def _by_statement(self) -> dict[tuple[int, int], list]:
+        table: dict[tuple[int, int], list] = {}
+        for event in self.run.events:
+            table.setdefault((event.frame, self.run.nodes[event.node].stmt), []).append(event)
+        return table
