@@ -97,18 +97,19 @@ class FaultySide(RSide):
 
     def __init__(self, bridge, quantity, step, alter):
         super().__init__(bridge)
-        self.quantity, self.at, self.alter, self.steps = quantity, step, alter, 0
+        self.quantity, self.at, self.alter, self.taken = quantity, step, alter, 0
 
-    def step(self, first, last):
-        trace = super().step(first, last)
-        self.steps += 1
-        if self.steps == self.at:
-            value = np.array(trace[self.quantity], dtype=float)
-            worst = np.unravel_index(value.size // 2, value.shape)
-            value[worst] = self.alter(value[worst])
-            trace[self.quantity] = value if value.ndim else float(value)
-            self.place = worst
-        return trace
+    def steps(self, places):
+        traces = super().steps(places)
+        for trace in traces:
+            self.taken += 1
+            if self.taken == self.at:
+                value = np.array(trace[self.quantity], dtype=float)
+                worst = np.unravel_index(value.size // 2, value.shape)
+                value[worst] = self.alter(value[worst])
+                trace[self.quantity] = value if value.ndim else float(value)
+                self.place = worst
+        return traces
 
 
 def nudge(value):
@@ -171,10 +172,10 @@ def test_a_fault_in_r_s_own_code_is_found_at_its_quantity(quantity):
 )
 def test_what_has_no_distance_is_a_difference(bridge, monkeypatch, alter, problem):
     class Altered(RSide):
-        def step(self, first, last):
-            trace = super().step(first, last)
-            alter(trace)
-            return trace
+        def steps(self, places):
+            traces = super().steps(places)
+            alter(traces[0])
+            return traces
 
     monkeypatch.setattr("nnparity.parity.RSide", Altered)
     difference = run(start_of(), bridge).difference
@@ -185,7 +186,7 @@ def test_what_has_no_distance_is_a_difference(bridge, monkeypatch, alter, proble
 
 def test_one_language_that_stops_alone_is_a_difference(bridge, monkeypatch):
     class Stopping(RSide):
-        def step(self, first, last):
+        def steps(self, places):
             raise InputError("no more")
 
     monkeypatch.setattr("nnparity.parity.RSide", Stopping)
