@@ -48,8 +48,8 @@ serve_step <- function(run, first, last) {
   trace
 }
 
-# Takes the steps on the samples from first[k] to last[k], k = 1, 2, ..., and answers with their traces, "k:Z1" for Z1 of
-# step k: as many as can be taken. Several in one answer cost less than one at a time.
+# Takes the steps on the samples from first[k] to last[k], k = 1, 2, ..., and answers with their traces, "k:Z1" for Z1
+# of step k: as many as can be taken. Several in one answer cost less than one at a time.
 serve_steps <- function(run, first, last) {
   traces <- list()
   for (k in seq_along(first)) {

@@ -224,7 +224,7 @@ def fast_batches(
     n, n_L = order.size, network.sizes[-1]
     from_Z = stable_pair(network) is not None  # the loss of the others needs A alone
     rows, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
-    Z_L, A_L = np.zeros((n, n_L)), np.empty((n, n_L))
+    Z_L, A_L = np.zeros((n, n_L)) if from_Z else np.broadcast_to(0.0, (n, n_L)), np.empty((n, n_L))
     whole = n - n % batch
     with np.errstate(all="ignore"):
         # the full batches, then the rest

@@ -20,7 +20,7 @@ from nnparity.network import NetworkDefinition, check_parameters, forward
 from nnparity.optimizers import Optimizer, initial_state
 from nnparity.random import r_rnorm, r_runif, r_sample_int, r_set_seed
 from nnparity.trace import SCALARS, Trace, name_inputs, trace_step
-from nnparity.training import take_columns
+from nnparity.training import columns_in_memory, take_columns
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class PythonSide:
         return {name: value for name, value in name_inputs(self.W, self.b, None, self.state).items() if name != "Y"}
 
     def data(self, X: Array, Y: Array) -> None:
-        self.X, self.Y = X, Y
+        self.X, self.Y = columns_in_memory(X), columns_in_memory(Y)
         self.order = np.arange(1, X.shape[1] + 1)
 
     def shuffle(self) -> Array:
@@ -143,7 +143,7 @@ class RSide:
         return self.parameters
 
     def data(self, X: Array, Y: Array) -> None:
-        self.Y = Y
+        self.Y = columns_in_memory(Y)
         self.order = np.arange(1, X.shape[1] + 1)
         self.bridge.ask("data", X=X, Y=Y)
 

@@ -1,4 +1,4 @@
-"""The running comparison accepts what the plain one accepts, with the same figures to the last bit, and nothing else."""
+"""The running comparison accepts what the plain one accepts, with the same figures, and nothing else."""
 
 import numpy as np
 import pytest
@@ -71,8 +71,8 @@ def six_steps(bridge, start):
     return running, result, traces[0][5], traces[1][5]
 
 
-QUANTITIES = ["Z1", "A1", "Z2", "A2", "Z3", "A3", "loss", "delta3", "dW3", "db3", "delta2", "dW2", "db2", "delta1", "dW1",
-              "db1", "W1_new", "b1_new", "W2_new", "b2_new", "W3_new", "b3_new"]  # fmt: skip
+QUANTITIES = ["Z1", "A1", "Z2", "A2", "Z3", "A3", "loss", "delta3", "dW3", "db3", "delta2", "dW2", "db2", "delta1",
+              "dW1", "db1", "W1_new", "b1_new", "W2_new", "b2_new", "W3_new", "b3_new"]  # fmt: skip
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
