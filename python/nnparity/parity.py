@@ -26,6 +26,7 @@ from nnparity.compare import (
     first_difference,
     unmeasurable,
 )
+from nnparity.course import CoursePoint, course_of_step
 from nnparity.metrics import accuracy
 from nnparity.network import NetworkDefinition
 from nnparity.optimizers import Optimizer, define_optimizer
@@ -124,6 +125,7 @@ class ParityResult:
     table : quantity → `QuantitySummary`, in order of computation.
     difference : the first one, or None.
     stopped : the sentence with which both languages ended the run alike, or "".
+    course : the points of `course` for every step, or None where they were not asked for.
     growth : at steps 1, 2, 5, 10, …: (step, largest difference of a parameter relative to the largest of its array).
     accuracy : language → share of right classes on the test data; empty where outputs are no classes.
     seconds : "Python", "R" and "comparison" → time spent there.
@@ -139,6 +141,7 @@ class ParityResult:
     table: dict[str, QuantitySummary] = field(default_factory=dict)
     difference: ParityDifference | None = None
     stopped: str = ""
+    course: list[CoursePoint] | None = None
     growth: list[tuple[int, float]] = field(default_factory=list)
     accuracy: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*LANGUAGES, "comparison"), 0.0))
@@ -205,6 +208,7 @@ def run_parity(
     test: tuple[Array, Array] | None = None,
     bridge: str | Bridge = "auto",
     on_step: Callable[[int, int], None] | None = None,
+    course: bool = False,
 ) -> ParityResult:
     """Train in both languages in lockstep, until the end or the first difference.
 
@@ -218,6 +222,7 @@ def run_parity(
     test : X, Y of held-out samples for the accuracy.
     bridge : a word of `open_bridge`, or an open bridge.
     on_step : called with the number of the step that was compared and the number of all.
+    course : note how far the two sides lie apart at every step, in fast arithmetic; it takes longer.
 
     Returns
     -------
@@ -240,7 +245,7 @@ def run_parity(
     line = open_bridge(bridge) if isinstance(bridge, str) else bridge
     try:
         sides: tuple[Side, Side] = (PythonSide(), RSide(line))
-        result = ParityResult(start, line.name, line.why, line.about)
+        result = ParityResult(start, line.name, line.why, line.about, course=[] if course else None)
         _lockstep(sides, result, X, Y, batch, per_epoch, total, shuffle, on_step)
         if test is not None and result.agrees and not result.stopped and network.sizes[-1] >= 1:
             for language, side in both(sides):
@@ -324,9 +329,11 @@ def _compare_step(
         return False
     if step in GROWTH_STEPS or step % 1000 == 0:
         result.growth.append((step, parameter_distance(ours, theirs)))
+    start = result.start
+    if result.course is not None and start.arithmetic == "fast":
+        result.course += course_of_step(step, ours, theirs, start.network, start.optimizer)
     if running is not None and running.accept(ours, theirs, result.table):
         return True
-    start = result.start
     comparison = compare_traces(ours, theirs, start.network, start.optimizer, start.arithmetic)
     return take_comparison(result, step, comparison, ours, theirs)
 
