@@ -133,7 +133,7 @@ class RunningComparison:
             return Found(a.size) if bool((a == b).all()) else None
         moved, size = np.subtract(a, b), np.abs(a)
         np.abs(moved, moved)
-        found = Found(a.size, float(moved.max()))
+        found = Found(a.size, float(np.maximum.reduce(moved, axis=None)))
         step.measured[name, False] = Measured(a, size, moved if found.max_abs > 0 else None)
         if found.max_abs == 0:
             return found
@@ -156,7 +156,7 @@ class RunningComparison:
             radius = self._radius_at(step, name, beyond)
         else:
             whole = quantity_radius(step, name)
-            if whole is None or not math.isfinite(float(whole.sum())):
+            if whole is None or not math.isfinite(float(np.add.reduce(whole, axis=None))):
                 return None
             beyond = places_beyond(moved, whole, limit)
             if beyond is None or not beyond[0].size:
@@ -227,7 +227,7 @@ def places_beyond(moved: Array, scale: Array | float, limit: float) -> Places | 
     if not limit > 0:
         return None
     mask = moved * (1.0 / (limit * LOW)) > scale
-    if not mask.any():
+    count = np.count_nonzero(mask)
+    if count == 0:
         return NOWHERE
-    places = np.flatnonzero(mask)
-    return np.unravel_index(places, mask.shape) if places.size <= MANY else None
+    return np.unravel_index(np.flatnonzero(mask), mask.shape) if count <= MANY else None
