@@ -146,24 +146,31 @@ class RunningComparison:
             relative = relative_difference(x, y, moved[beyond])
             found.max_rel = float(relative.max())
             found.max_ulp = largest_ulp(x, y, relative, found.max_rel)
-        # |a - b| / bound, the bound being twice the radius
-        limit = 2.0 * SAFETY * min(row.ratio, 1.0)
+        ratio = self._raised_ratio(step, name, moved, row.ratio)
+        if ratio is None or not ratio <= 1:
+            return None
+        found.ratio = ratio
+        return found
+
+    def _raised_ratio(self, step: Step, name: str, moved: Array, largest: float) -> float | None:
+        """The largest |a − b| / bound of the elements where it may exceed the largest so far; 0 where there are none.
+
+        The bound is twice the radius and a little more.  None where it cannot be told.
+        """
+        limit = 2.0 * SAFETY * min(largest, 1.0)
         least = self._least_radius(step, name)
-        beyond = NOWHERE if least is None else places_beyond(moved, least, limit)
-        if beyond is None or (least is not None and not beyond[0].size):
-            return None if beyond is None else found
         if least is not None:
-            radius = self._radius_at(step, name, beyond)
+            beyond = places_beyond(moved, least, limit)
+            radius = None if beyond is None or not beyond[0].size else self._radius_at(step, name, beyond)
         else:
             whole = quantity_radius(step, name)
             if whole is None or not math.isfinite(float(np.add.reduce(whole, axis=None))):
                 return None
             beyond = places_beyond(moved, whole, limit)
-            if beyond is None or not beyond[0].size:
-                return None if beyond is None else found
-            radius = whole[beyond]
-        found.ratio = float((moved[beyond] / (2.0 * SAFETY * radius + UNDERFLOW)).max())
-        return found if found.ratio <= 1 else None
+            radius = None if beyond is None or not beyond[0].size else whole[beyond]
+        if beyond is None or radius is None:
+            return None if beyond is None else 0.0
+        return float((moved[beyond] / (2.0 * SAFETY * radius + UNDERFLOW)).max())
 
     def _shape(self, name: str, samples: int) -> tuple[int, ...]:
         if (name, samples) not in self._shapes:
