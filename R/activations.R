@@ -13,16 +13,20 @@ linear_derivative <- function(Z, A, network, arithmetic) {
   matrix(1, nrow(Z), ncol(Z))
 }
 
-# sigma(z) = 1/(1 + e^-z) for z >= 0 and e^z/(1 + e^z) below: the exponential never overflows (Nielsen, equation 3).
+# In e a a, e^-z is held here (z = -693): where it overflows and a is 0, Inf * 0 would be no number.
+LARGEST_EXPONENTIAL <- 2^1000
+
+# sigma(z) = 1/(1 + e^-z), 0 where the exponential overflows (Nielsen, equation 3).
 logistic <- function(Z, arithmetic) {
-  E <- arithmetic$exp(-abs(Z))
-  select(Z >= 0, 1, E) / (1 + E)
+  1 / (1 + arithmetic$exp(-Z))
 }
 
-# sigma'(z) = e/(1 + e)^2 with e = e^-|z|. The usual a(1 - a) is the same, but loses all digits where a rounds to 1.
+# sigma'(z) = e^-z a a with a = sigma(z). The usual a(1 - a) is the same, but loses all digits where a rounds to 1.
 logistic_derivative <- function(Z, arithmetic) {
-  E <- arithmetic$exp(-abs(Z))
-  E / ((1 + E) * (1 + E))
+  E <- arithmetic$exp(-Z)
+  A <- 1 / (1 + E)
+  E[E > LARGEST_EXPONENTIAL] <- LARGEST_EXPONENTIAL
+  E * A * A
 }
 
 # a = 1 / (1 + e^-z)

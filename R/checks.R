@@ -105,6 +105,7 @@ check_vector <- function(value, what, size) {
 
 # The matrix itself when it holds neither NaN nor Inf; otherwise an input error with the first place, column by column.
 check_finite <- function(matrix, what) {
+  if (is.finite(sum(matrix))) return(matrix) # mostly, and without a vector as large as the data
   wrong <- which(!is.finite(matrix))
   if (length(wrong) > 0L) {
     place <- arrayInd(wrong[1L], dim(matrix))

@@ -287,7 +287,8 @@ command_train <- function(words) {
         paste(options$sizes, collapse = ",")
       ))
     }
-    sentence <- saturation_warning(model$network, model$state$W, model$state$b, t(model_inputs(model, table)))
+    first <- t(model_inputs(model, utils::head(table, 100L)))
+    sentence <- saturation_warning(model$network, model$state$W, model$state$b, first)
     if (!is.null(sentence)) message("nnparity: warning: ", sentence)
   }
   held <- parts[[2L]]

@@ -46,10 +46,11 @@ dropout_backward <- function(network, W, Z, A, D, Y, masks, arithmetic = "fast")
       delta[[k]] <- backprop_activation(network$activations[k], Z[[k]], A[[k + 1L]], dA, network, arithmetic)
     }
     # dW = (1/m) delta D_before'
-    dW[[k]] <- arithmetic$tcrossprod(delta[[k]], D[[k]]) / m
+    share <- delta[[k]] / m
+    dW[[k]] <- arithmetic$tcrossprod(share, D[[k]])
     if (network$l1 > 0) dW[[k]] <- dW[[k]] + network$l1 * sign(W[[k]])
     if (network$l2 > 0) dW[[k]] <- dW[[k]] + network$l2 * W[[k]]
-    db[[k]] <- if (k %in% network$no_bias) numeric(network$sizes[k + 1L]) else arithmetic$row_sums(delta[[k]]) / m
+    db[[k]] <- if (k %in% network$no_bias) numeric(network$sizes[k + 1L]) else arithmetic$row_sums(share)
   }
   list(delta = delta, dW = dW, db = db)
 }

@@ -10,7 +10,8 @@ fit_network <- function(X, ...) {
 # y, ...: see `prepare_model`. validation: list of X and y of data that are not trained on. verbose: a progress bar.
 fit_network.default <- function(X, y, ..., validation = NULL, verbose = interactive()) {
   model <- prepare_model(X, y, ...)
-  sentence <- saturation_warning(model$network, model$state$W, model$state$b, t(model_inputs(model, X)))
+  first <- t(model_inputs(model, utils::head(X, 100L)))
+  sentence <- saturation_warning(model$network, model$state$W, model$state$b, first)
   if (!is.null(sentence)) warning(sentence, call. = FALSE)
   resume_network(model, X, y, validation = validation, verbose = verbose)
 }

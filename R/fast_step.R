@@ -4,13 +4,12 @@
 # bit. It covers plain gradient descent in fast arithmetic without penalties, for the activations and losses of
 # FAST_ACTIVATIONS and FAST_OUTPUTS.
 
-# list(A, slope): A = sigma(Z), slope = sigma'(Z), both out of E = e^-|z| as in `activations`.
+# list(A, slope): A = 1/(1 + E), slope = E A A, both out of E = e^-z as in `activations`.
 sigmoid_fast <- function(Z) {
-  E <- exp(-abs(Z))
-  Q <- 1 + E
-  slope <- E / (Q * Q)
-  E[Z >= 0] <- 1
-  list(E / Q, slope)
+  E <- exp(-Z)
+  A <- 1 / (1 + E)
+  E[E > LARGEST_EXPONENTIAL] <- LARGEST_EXPONENTIAL
+  list(A, E * A * A)
 }
 
 # A = tanh Z, slope = 4 e / (1 + e)^2 with e = e^-2|z|.
@@ -107,9 +106,10 @@ fast_batches <- function(network, optimizer, batch, W, b, X, Y, order) {
     for (k in layers:1) {
       # delta_before = (W' delta) * f'(Z_before)
       before <- if (k > 1L) crossprod(W[[k]], delta) * slope[[k - 1L]]
-      # W <- W - eta (1/m) delta A_before',  b <- b - eta (1/m) sum_i delta_i
-      W[[k]] <- W[[k]] - eta * (tcrossprod(delta, A[[k]]) / m)
-      if (biased[k]) b[[k]] <- b[[k]] - eta * (rowSums(delta) / m)
+      # W <- W - eta (delta/m) A_before',  b <- b - eta sum_i delta_i/m
+      share <- delta / m
+      W[[k]] <- W[[k]] - eta * tcrossprod(share, A[[k]])
+      if (biased[k]) b[[k]] <- b[[k]] - eta * rowSums(share)
       delta <- before
     }
   }

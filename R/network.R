@@ -108,11 +108,12 @@ backward <- function(network, W, Z, A, Y, arithmetic = "fast") {
       delta[[k]] <- backprop_activation(network$activations[k], Z[[k]], A[[k + 1L]], dA, network, arithmetic)
     }
     # dW = (1/m) delta A_before'                                                                 BP4
-    dW[[k]] <- arithmetic$tcrossprod(delta[[k]], A[[k]]) / m
+    share <- delta[[k]] / m
+    dW[[k]] <- arithmetic$tcrossprod(share, A[[k]])
     if (network$l1 > 0) dW[[k]] <- dW[[k]] + network$l1 * sign(W[[k]])
     if (network$l2 > 0) dW[[k]] <- dW[[k]] + network$l2 * W[[k]]
     # db = (1/m) sum_i delta_i                                                                   BP3
-    db[[k]] <- if (k %in% network$no_bias) numeric(network$sizes[k + 1L]) else arithmetic$row_sums(delta[[k]]) / m
+    db[[k]] <- if (k %in% network$no_bias) numeric(network$sizes[k + 1L]) else arithmetic$row_sums(share)
   }
   list(delta = delta, dW = dW, db = db)
 }

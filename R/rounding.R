@@ -137,10 +137,7 @@ product_radius <- function(x, y, n) {
 }
 
 # sigma(z) = 1 / (1 + e^-z), as a plain number for the size of a radius.
-logistic_size <- function(z) {
-  e <- exp(-abs(z))
-  select(z >= 0, 1, e) / (1 + e)
-}
+logistic_size <- function(z) 1 / (1 + exp(-z))
 
 # ln(1 + e^z), as a plain number.
 softplus_size <- function(z) pmax(z, 0) + log1p(exp(-abs(z)))

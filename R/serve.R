@@ -48,6 +48,21 @@ serve_step <- function(run, first, last) {
   trace
 }
 
+# Takes the steps on the samples from first[k] to last[k], k = 1, 2, ..., and answers with their traces, "k:Z1" for Z1
+# of step k: as many as can be taken. Several in one answer cost less than one at a time.
+serve_steps <- function(run, first, last) {
+  traces <- list()
+  for (k in seq_along(first)) {
+    trace <- tryCatch(
+      serve_step(run, first[k], last[k]),
+      nnparity_input_error = function(error) if (k == 1L) stop(error)
+    )
+    if (is.null(trace)) break
+    traces[[k]] <- stats::setNames(trace, paste0(k, ":", names(trace)))
+  }
+  unlist(traces, recursive = FALSE)
+}
+
 # The outputs A_L of the network as it stands, for X n_0 x m.
 serve_outputs <- function(run, X) {
   A <- forward(run$network, run$W, run$b, X, run$arithmetic)$A
@@ -82,7 +97,7 @@ SERVED <- list(
   begin = serve_begin,
   data = serve_data,
   shuffle = serve_shuffle,
-  step = serve_step,
+  steps = serve_steps,
   outputs = serve_outputs,
   train = serve_train
 )
@@ -125,10 +140,14 @@ as_doubles <- function(value) {
 
 # One field for each value, "name:length" or "name:rows:columns", after "values".
 layout_of <- function(values) {
-  shapes <- vapply(values, function(value) {
-    paste(if (length(dim(value)) == 2L) dim(value) else length(value), collapse = ":")
-  }, "", USE.NAMES = FALSE)
-  paste(c("values", if (length(values) > 0L) paste(names(values), shapes, sep = ":")), collapse = "\t")
+  shapes <- lapply(values, dim)
+  plain <- lengths(shapes) != 2L
+  shapes[plain] <- lengths(values)[plain]
+  rows <- vapply(shapes, function(shape) shape[1L], 0L)
+  columns <- vapply(shapes, function(shape) shape[2L], 0L)
+  fields <- paste(names(values), rows, sep = ":")
+  fields[!plain] <- paste(fields[!plain], columns[!plain], sep = ":")
+  paste(c("values", if (length(values) > 0L) fields), collapse = "\t")
 }
 
 # Answers requests until `input` ends: for an R that runs beside. A request is the size of the code, the count of arrays

@@ -24,22 +24,16 @@ trace_step <- function(network, optimizer, W, b, X, Y, state, arithmetic = "fast
 
 # The quantities of one step by name, in order of computation.
 name_quantities <- function(Z, A, loss, delta, dW, db, W_new, b_new, state_new) {
-  layers <- seq_along(Z)
-  quantities <- list(A0 = A[[1L]])
-  for (l in layers) {
-    quantities[[paste0("Z", l)]] <- Z[[l]]
-    quantities[[paste0("A", l)]] <- A[[l + 1L]]
-  }
-  quantities$loss <- loss
-  for (l in rev(layers)) {
-    quantities[[paste0("delta", l)]] <- delta[[l]]
-    quantities[[paste0("dW", l)]] <- dW[[l]]
-    quantities[[paste0("db", l)]] <- db[[l]]
-  }
-  for (l in layers) {
-    quantities[[paste0("W", l, "_new")]] <- W_new[[l]]
-    quantities[[paste0("b", l, "_new")]] <- b_new[[l]]
-  }
+  forward <- seq_along(Z)
+  backward <- rev(forward)
+  quantities <- c(
+    A[1L], rbind(Z, A[-1L]), list(loss), rbind(delta[backward], dW[backward], db[backward]), rbind(W_new, b_new)
+  )
+  names(quantities) <- c(
+    "A0", rbind(paste0("Z", forward), paste0("A", forward)), "loss",
+    rbind(paste0("delta", backward), paste0("dW", backward), paste0("db", backward)),
+    rbind(paste0("W", forward, "_new"), paste0("b", forward, "_new"))
+  )
   c(quantities, state_new)
 }
 

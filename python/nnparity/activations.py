@@ -49,16 +49,20 @@ def linear_derivative(Z: Array, A: Array, network: NetworkDefinition, arithmetic
     return np.ones(Z.shape)
 
 
+# In e a a, e^-z is held here (z = -693): where it overflows and a is 0, Inf * 0 would be no number.
+LARGEST_EXPONENTIAL = 2.0**1000
+
+
 def logistic(Z: Array, arithmetic: Arithmetic) -> Array:
-    """σ(z) = 1/(1 + e⁻ᶻ) for z ≥ 0 and eᶻ/(1 + eᶻ) below: the exponential never overflows (Nielsen, equation 3)."""
-    E = arithmetic.exp(-np.abs(Z))
-    return select(Z >= 0, 1.0, E) / (1.0 + E)
+    """σ(z) = 1/(1 + e⁻ᶻ), 0 where the exponential overflows (Nielsen, equation 3)."""
+    return 1.0 / (1.0 + arithmetic.exp(-Z))
 
 
 def logistic_derivative(Z: Array, arithmetic: Arithmetic) -> Array:
-    """σ′(z) = e/(1 + e)² with e = e^−|z|.  The usual a(1 − a) is the same, but loses all digits where a rounds to 1."""
-    E = arithmetic.exp(-np.abs(Z))
-    return E / ((1.0 + E) * (1.0 + E))
+    """σ′(z) = e⁻ᶻ a a with a = σ(z).  The usual a(1 − a) is the same, but loses all digits where a rounds to 1."""
+    E = arithmetic.exp(-Z)
+    A = 1.0 / (1.0 + E)
+    return np.minimum(E, LARGEST_EXPONENTIAL) * A * A
 
 
 def sigmoid_value(Z: Array, network: NetworkDefinition, arithmetic: Arithmetic) -> Array:

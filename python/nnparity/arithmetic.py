@@ -159,7 +159,7 @@ ARITHMETICS: dict[str, Arithmetic] = {
         matmul=lambda A, B: A @ B,
         crossprod=lambda A, B: A.T @ B,
         tcrossprod=lambda A, B: A @ B.T,
-        row_sums=lambda A: A.sum(axis=1),
+        row_sums=lambda A: A @ np.ones(A.shape[1]),
         col_sums=lambda A: A.sum(axis=0),
         total=lambda x: float(x.sum()),
         exp=np.exp,

@@ -83,11 +83,12 @@ def dropout_backward(
                 dA = masks[k] * arithmetic.crossprod(W[k + 1], delta[k + 1])
                 delta[k] = backprop_activation(network.activations[k], Z[k], A[k + 1], dA, network, arithmetic)
             # dW = (1/m) delta D_before'
-            dW[k] = arithmetic.tcrossprod(delta[k], D[k]) / m
+            share = delta[k] / m
+            dW[k] = arithmetic.tcrossprod(share, D[k])
             if network.l1 > 0:
                 dW[k] = dW[k] + network.l1 * np.sign(W[k])
             if network.l2 > 0:
                 dW[k] = dW[k] + network.l2 * W[k]
             unbiased = k + 1 in network.no_bias
-            db[k] = np.zeros(network.sizes[k + 1]) if unbiased else arithmetic.row_sums(delta[k]) / m
+            db[k] = np.zeros(network.sizes[k + 1]) if unbiased else arithmetic.row_sums(share)
     return delta, dW, db

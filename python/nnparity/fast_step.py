@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnparity.activations import LARGEST_EXPONENTIAL
 from nnparity.arithmetic import Arithmetic, Array
 from nnparity.losses import stable_pair
 from nnparity.network import NetworkDefinition
@@ -20,6 +23,9 @@ from nnparity.optimizers import Optimizer
 
 # Parameters are updated this many at a time, to stay in the processor's cache.
 BLOCK_VALUES = 32768
+
+# Takes a function and its arguments down, to be called at every step.
+Do = Callable[..., None]
 
 
 class LayerBuffers:
@@ -29,80 +35,83 @@ class LayerBuffers:
         self.Z, self.A, self.delta = np.empty((n, m)), np.empty((n, m)), np.empty((n, m))
         self.slope = np.empty((n, m))  # f'(Z)
         self.E = np.empty((n, m))
-        self.low = np.empty((n, m), bool)
+        self.top, self.total = np.empty(m), np.empty(m)  # of each column
+        self.share = np.empty((n, m))  # delta / m
 
 
-def sigmoid_fast(layer: LayerBuffers) -> None:
-    """A = σ(Z), slope = σ′(Z), both out of E = e^−|z| as in `activations`."""
+def sigmoid_fast(layer: LayerBuffers, do: Do) -> None:
+    """A = 1/(1 + E), slope = E A A, both out of E = e^-z as in `activations`."""
     E, A, slope = layer.E, layer.A, layer.slope
-    np.copysign(layer.Z, -1.0, out=E)
-    np.exp(E, out=E)
-    np.add(E, 1.0, out=A)
-    np.multiply(A, A, out=slope)
-    np.divide(E, slope, out=slope)
-    np.greater_equal(layer.Z, 0.0, out=layer.low)
-    np.copyto(E, 1.0, where=layer.low)
-    np.divide(E, A, out=A)
+    do(np.negative, layer.Z, E)
+    do(np.exp, E, E)
+    do(np.add, E, 1.0, A)
+    do(np.reciprocal, A, A)
+    do(np.fmin, E, LARGEST_EXPONENTIAL, E)
+    do(np.multiply, E, A, slope)
+    do(np.multiply, slope, A, slope)
 
 
-def tanh_fast(layer: LayerBuffers) -> None:
+def tanh_fast(layer: LayerBuffers, do: Do) -> None:
     """A = tanh Z, slope = 4 e / (1 + e)² with e = e^−2|z|."""
     E, A, slope = layer.E, layer.A, layer.slope
-    np.abs(layer.Z, out=E)
-    np.multiply(E, -2.0, out=E)
-    np.exp(E, out=E)
-    np.add(E, 1.0, out=A)
-    np.multiply(A, A, out=slope)
-    np.multiply(E, 4.0, out=E)
-    np.divide(E, slope, out=slope)
-    np.tanh(layer.Z, out=A)
+    do(np.abs, layer.Z, E)
+    do(np.multiply, E, -2.0, E)
+    do(np.exp, E, E)
+    do(np.add, E, 1.0, A)
+    do(np.multiply, A, A, slope)
+    do(np.multiply, E, 4.0, E)
+    do(np.divide, E, slope, slope)
+    do(np.tanh, layer.Z, A)
 
 
-def relu_fast(layer: LayerBuffers) -> None:
+def relu_fast(layer: LayerBuffers, do: Do) -> None:
     """A = max(z, 0), slope = 1 where z > 0."""
-    np.greater(layer.Z, 0.0, out=layer.slope, casting="unsafe")
-    np.less(layer.Z, 0.0, out=layer.low)
-    np.copyto(layer.A, layer.Z)
-    np.copyto(layer.A, 0.0, where=layer.low)
+    do(np.greater, layer.Z, 0.0, layer.slope, casting="unsafe")
+    do(np.maximum, layer.Z, 0.0, out=layer.A)
 
 
-def linear_fast(layer: LayerBuffers) -> None:
+def linear_fast(layer: LayerBuffers, do: Do) -> None:
     """A = Z, slope = 1."""
-    np.copyto(layer.A, layer.Z)
+    do(np.copyto, layer.A, layer.Z)
     layer.slope.fill(1.0)
 
 
-def softmax_fast(layer: LayerBuffers) -> None:
+def softmax_fast(layer: LayerBuffers, do: Do) -> None:
     """A = softmax(Z) of each column; it has no slope."""
-    np.subtract(layer.Z, layer.Z.max(axis=0), out=layer.E)
-    np.exp(layer.E, out=layer.E)
-    np.divide(layer.E, layer.E.sum(axis=0), out=layer.A)
+    do(np.maximum.reduce, layer.Z, 0, None, layer.top)
+    do(np.subtract, layer.Z, layer.top, layer.E)
+    do(np.exp, layer.E, layer.E)
+    do(np.add.reduce, layer.E, 0, None, layer.total)
+    do(np.divide, layer.E, layer.total, layer.A)
 
 
-FAST_ACTIVATIONS: dict[str, Callable[[LayerBuffers], None]] = {
+FAST_ACTIVATIONS: dict[str, Callable[[LayerBuffers, Do], None]] = {
     "sigmoid": sigmoid_fast, "tanh": tanh_fast, "relu": relu_fast, "linear": linear_fast,
 }  # fmt: skip
 
 
-def quadratic_delta(layer: LayerBuffers, Y: Array) -> None:
+def quadratic_delta(layer: LayerBuffers, Y: Array, do: Do) -> None:
     """delta = (A − Y) ⊙ slope."""
-    np.subtract(layer.A, Y, out=layer.delta)
-    np.multiply(layer.delta, layer.slope, out=layer.delta)
+    do(np.subtract, layer.A, Y, layer.delta)
+    do(np.multiply, layer.delta, layer.slope, layer.delta)
 
 
-def difference_delta(layer: LayerBuffers, Y: Array) -> None:
+def difference_delta(layer: LayerBuffers, Y: Array, do: Do) -> None:
     """delta = A − Y."""
-    np.subtract(layer.A, Y, out=layer.delta)
+    do(np.subtract, layer.A, Y, layer.delta)
 
 
-def softmax_delta(layer: LayerBuffers, Y: Array) -> None:
+def softmax_delta(layer: LayerBuffers, Y: Array, do: Do) -> None:
     """delta = A Σ_k y_k − Y."""
-    np.multiply(layer.A, Y.sum(axis=0), out=layer.delta)
-    np.subtract(layer.delta, Y, out=layer.delta)
+    do(np.add.reduce, Y, 0, None, layer.total)
+    do(np.multiply, layer.A, layer.total, layer.delta)
+    do(np.subtract, layer.delta, Y, layer.delta)
 
 
 # Loss and output activation: how the outputs are computed, and their delta.
-FAST_OUTPUTS: dict[tuple[str, str], tuple[Callable[[LayerBuffers], None], Callable[[LayerBuffers, Array], None]]] = {
+FAST_OUTPUTS: dict[
+    tuple[str, str], tuple[Callable[[LayerBuffers, Do], None], Callable[[LayerBuffers, Array, Do], None]]
+] = {
     **{("quadratic", name): (value, quadratic_delta) for name, value in FAST_ACTIVATIONS.items()},
     ("binary_cross_entropy", "sigmoid"): (sigmoid_fast, difference_delta),
     ("categorical_cross_entropy", "softmax"): (softmax_fast, softmax_delta),
@@ -132,6 +141,8 @@ def parameter_views(network: NetworkDefinition, flat: Array) -> tuple[list[Array
 class FastStep:
     """Steps on batches of m samples that change the parameters in place.
 
+    All buffers are there from the start, so a step is one list of calls, taken down here and gone through by `step`.
+
     Parameters
     ----------
     network : one that `fast_step_applies` to.
@@ -143,42 +154,58 @@ class FastStep:
     def __init__(self, network: NetworkDefinition, parameters: Array, eta: float, m: int) -> None:
         self.layers = [LayerBuffers(n, m) for n in network.sizes[1:]]
         self.inputs, self.targets = np.empty((m, network.sizes[0])), np.empty((m, network.sizes[-1]))
-        self.X, self.Y = self.inputs.T, self.targets.T
-        output, self.output_delta = FAST_OUTPUTS[network.loss, network.activations[-1]]
-        self.activate = [*(FAST_ACTIVATIONS[name] for name in network.activations[:-1]), output]
+        self.calls: list[Callable[[], object]] = []
         gradients = np.zeros(parameters.size)
-        starts = range(0, parameters.size, BLOCK_VALUES)
-        self.blocks = [(parameters[i : i + BLOCK_VALUES], gradients[i : i + BLOCK_VALUES]) for i in starts]
-        self.W, b = parameter_views(network, parameters)
-        self.columns = [biases[:, np.newaxis] for biases in b]
-        self.dW, self.db = parameter_views(network, gradients)
-        self.eta, self.m, self.no_bias = eta, float(m), [layer - 1 for layer in network.no_bias]
+        W, b = parameter_views(network, parameters)
+        self._take_down_forward(network, W, b)
+        self._take_down_backward(network, W, *parameter_views(network, gradients), float(m))
+        self._take_down_update(parameters, gradients, eta)
 
     def step(self) -> None:
         """One step on what stands in `inputs` and `targets`, one row per sample."""
-        A = self.X
+        for call in self.calls:
+            call()
+
+    def _do(self, function: Callable[..., object], *arguments: Any, **options: Any) -> None:
+        self.calls.append(partial(function, *arguments, **options))
+
+    def _take_down_forward(self, network: NetworkDefinition, W: list[Array], b: list[Array]) -> None:
+        output, _ = FAST_OUTPUTS[network.loss, network.activations[-1]]
+        activate = [*(FAST_ACTIVATIONS[name] for name in network.activations[:-1]), output]
+        A = self.inputs.T
         for k, layer in enumerate(self.layers):
             # Z = W A + b,  A = f(Z)
-            np.matmul(self.W[k], A, out=layer.Z)
-            np.add(layer.Z, self.columns[k], out=layer.Z)
-            self.activate[k](layer)
+            self._do(np.matmul, W[k], A, layer.Z)
+            self._do(np.add, layer.Z, b[k][:, np.newaxis], layer.Z)
+            activate[k](layer, self._do)
             A = layer.A
-        self.output_delta(self.layers[-1], self.Y)
+
+    def _take_down_backward(
+        self, network: NetworkDefinition, W: list[Array], dW: list[Array], db: list[Array], m: float
+    ) -> None:
+        _, output_delta = FAST_OUTPUTS[network.loss, network.activations[-1]]
+        output_delta(self.layers[-1], self.targets.T, self._do)
+        ones = np.ones(int(m))
         for k in reversed(range(len(self.layers))):
             layer, before = self.layers[k], self.layers[k - 1]
-            # delta A_before',  sum_i delta_i
-            np.matmul(layer.delta, before.A.T if k > 0 else self.inputs, out=self.dW[k])
-            if k not in self.no_bias:
-                np.add.reduce(layer.delta, axis=1, out=self.db[k])
+            # share = delta / m,  dW = share A_before',  db = sum_i share_i
+            self._do(np.divide, layer.delta, m, layer.share)
+            self._do(np.matmul, layer.share, before.A.T if k > 0 else self.inputs, dW[k])
+            if k + 1 not in network.no_bias:
+                self._do(np.matmul, layer.share, ones, db[k])
             if k > 0:
                 # delta_before = (W' delta) * f'(Z_before)
-                np.matmul(self.W[k].T, layer.delta, out=before.delta)
-                np.multiply(before.delta, before.slope, out=before.delta)
-        # W <- W - eta (1/m) delta A_before',  b <- b - eta (1/m) sum_i delta_i
-        for parameters, gradients in self.blocks:
-            np.divide(gradients, self.m, out=gradients)
-            np.multiply(gradients, self.eta, out=gradients)
-            np.subtract(parameters, gradients, out=parameters)
+                self._do(np.matmul, W[k].T, layer.delta, before.delta)
+                self._do(np.multiply, before.delta, before.slope, before.delta)
+
+    def _take_down_update(self, parameters: Array, gradients: Array, eta: float) -> None:
+        step = np.empty(min(BLOCK_VALUES, parameters.size))
+        for first in range(0, parameters.size, BLOCK_VALUES):
+            block = slice(first, first + BLOCK_VALUES)
+            part = step[: parameters[block].size]
+            # W <- W - eta dW,  b <- b - eta db
+            self._do(np.multiply, gradients[block], eta, part)
+            self._do(np.subtract, parameters[block], part, parameters[block])
 
 
 def fast_batches(
@@ -194,22 +221,25 @@ def fast_batches(
         does not use it
     """
     parameters = np.concatenate([part for layer in zip(W, b, strict=True) for part in map(np.ravel, layer)])
-    n = order.size
+    n, n_L = order.size, network.sizes[-1]
     from_Z = stable_pair(network) is not None  # the loss of the others needs A alone
     rows, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
-    Z_L, A_L = np.zeros((n, network.sizes[-1])), np.empty((n, network.sizes[-1]))
-    steps: dict[int, FastStep] = {}
+    Z_L, A_L = np.zeros((n, n_L)) if from_Z else np.broadcast_to(0.0, (n, n_L)), np.empty((n, n_L))
+    whole = n - n % batch
     with np.errstate(all="ignore"):
-        for first in range(0, n, batch):
-            places = order[first : first + batch]
-            if places.size not in steps:
-                steps[places.size] = FastStep(network, parameters, optimizer.eta, places.size)
-            stepper = steps[places.size]
-            rows.take(places, axis=0, out=stepper.inputs, mode="clip")
-            targets.take(places, axis=0, out=stepper.targets, mode="clip")
-            stepper.step()
-            if from_Z:
-                Z_L[first : first + batch] = stepper.layers[-1].Z.T
-            A_L[first : first + batch] = stepper.layers[-1].A.T
+        # the full batches, then the rest
+        for part, m in ((slice(0, whole), min(batch, n)), (slice(whole, n), n - whole)):
+            if part.start == part.stop:
+                continue
+            stepper = FastStep(network, parameters, optimizer.eta, m)
+            Z, A = stepper.layers[-1].Z.T, stepper.layers[-1].A.T
+            batches = (order[part].reshape(-1, m), Z_L[part].reshape(-1, m, n_L), A_L[part].reshape(-1, m, n_L))
+            for places, Z_batch, A_batch in zip(*batches, strict=True):
+                rows.take(places, 0, stepper.inputs, "clip")
+                targets.take(places, 0, stepper.targets, "clip")
+                stepper.step()
+                if from_Z:
+                    np.copyto(Z_batch, Z)
+                np.copyto(A_batch, A)
     W, b = parameter_views(network, parameters)
     return [weights.copy() for weights in W], [biases.copy() for biases in b], Z_L.T, A_L.T

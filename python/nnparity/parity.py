@@ -26,9 +26,11 @@ from nnparity.compare import (
     first_difference,
     unmeasurable,
 )
+from nnparity.course import CoursePoint, course_of_step
 from nnparity.metrics import accuracy
 from nnparity.network import NetworkDefinition
 from nnparity.optimizers import Optimizer, define_optimizer
+from nnparity.running_comparison import RunningComparison
 from nnparity.sides import PythonSide, RSide, Side, Start
 from nnparity.trace import Trace
 
@@ -123,6 +125,7 @@ class ParityResult:
     table : quantity → `QuantitySummary`, in order of computation.
     difference : the first one, or None.
     stopped : the sentence with which both languages ended the run alike, or "".
+    course : the points of `course` for every step, or None where they were not asked for.
     growth : at steps 1, 2, 5, 10, …: (step, largest difference of a parameter relative to the largest of its array).
     accuracy : language → share of right classes on the test data; empty where outputs are no classes.
     seconds : "Python", "R" and "comparison" → time spent there.
@@ -138,6 +141,7 @@ class ParityResult:
     table: dict[str, QuantitySummary] = field(default_factory=dict)
     difference: ParityDifference | None = None
     stopped: str = ""
+    course: list[CoursePoint] | None = None
     growth: list[tuple[int, float]] = field(default_factory=list)
     accuracy: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*LANGUAGES, "comparison"), 0.0))
@@ -204,6 +208,7 @@ def run_parity(
     test: tuple[Array, Array] | None = None,
     bridge: str | Bridge = "auto",
     on_step: Callable[[int, int], None] | None = None,
+    course: bool = False,
 ) -> ParityResult:
     """Train in both languages in lockstep, until the end or the first difference.
 
@@ -217,6 +222,7 @@ def run_parity(
     test : X, Y of held-out samples for the accuracy.
     bridge : a word of `open_bridge`, or an open bridge.
     on_step : called with the number of the step that was compared and the number of all.
+    course : note how far the two sides lie apart at every step, in fast arithmetic; it takes longer.
 
     Returns
     -------
@@ -239,7 +245,7 @@ def run_parity(
     line = open_bridge(bridge) if isinstance(bridge, str) else bridge
     try:
         sides: tuple[Side, Side] = (PythonSide(), RSide(line))
-        result = ParityResult(start, line.name, line.why, line.about)
+        result = ParityResult(start, line.name, line.why, line.about, course=[] if course else None)
         _lockstep(sides, result, X, Y, batch, per_epoch, total, shuffle, on_step)
         if test is not None and result.agrees and not result.stopped and network.sizes[-1] >= 1:
             for language, side in both(sides):
@@ -262,21 +268,29 @@ def _lockstep(
     for side in sides:
         side.data(X, Y)
     n = X.shape[1]
-    for step in range(1, total + 1):
-        k = (step - 1) % per_epoch
-        result.epochs = (step - 1) // per_epoch + 1
+    start = result.start
+    running = RunningComparison(start.network, start.optimizer, X) if start.arithmetic == "fast" else None
+    sizes = start.network.sizes
+    at_once = max(1, VALUES_AT_ONCE // (3 * sum(sizes) * batch + 2 * math.prod(sizes[:2])))
+    step = 0
+    while step < total:
+        k = step % per_epoch
+        result.epochs = step // per_epoch + 1
         if k == 0 and shuffle:
             orders = [{"order": _timed(result, language, side.shuffle)} for language, side in both(sides)]
             order = compare_quantity("order", orders[0]["order"], orders[1]["order"], None, "exact")
-            if not take_comparison(result, step, {"order": order}, *orders):
+            if not take_comparison(result, step + 1, {"order": order}, *orders):
                 return
-        first, last = k * batch + 1, min((k + 1) * batch, n)
-        taken = [_timed(result, language, _outcome, side, first, last) for language, side in both(sides)]
-        result.steps = step
-        if not _timed(result, "comparison", _compare_step, result, step, *taken):
-            return
-        if on_step is not None:
-            on_step(step, total)
+        count = min(at_once, per_epoch - k, total - step)
+        places = [(i * batch + 1, min((i + 1) * batch, n)) for i in range(k, k + count)]
+        taken = [_timed(result, language, _outcomes, side, places) for language, side in both(sides)]
+        for ours, theirs in zip(*taken, strict=False):
+            step += 1
+            result.steps = step
+            if not _timed(result, "comparison", _compare_step, result, running, step, ours, theirs):
+                return
+            if on_step is not None:
+                on_step(step, total)
 
 
 def both(sides: Sequence[Any]) -> Iterable[tuple[str, Any]]:
@@ -292,15 +306,18 @@ def _timed(result: ParityResult, where: str, work: Callable[..., Any], *argument
     return value
 
 
-def _outcome(side: Side, first: int, last: int) -> Trace | str:
-    """The step's trace, or the sentence with which the language turns its numbers away."""
+def _outcomes(side: Side, places: list[tuple[int, int]]) -> list[Trace | str]:
+    """The steps' traces; at a step whose numbers the language turns away, the sentence, and no more."""
     try:
-        return side.step(first, last)
+        traces = side.steps(places)
     except InputError as error:
-        return str(error)
+        return [str(error)]
+    return [*traces, *(_outcomes(side, places[len(traces) :]) if len(traces) < len(places) else [])]
 
 
-def _compare_step(result: ParityResult, step: int, ours: Trace | str, theirs: Trace | str) -> bool:
+def _compare_step(
+    result: ParityResult, running: RunningComparison | None, step: int, ours: Trace | str, theirs: Trace | str
+) -> bool:
     if isinstance(ours, str) or isinstance(theirs, str):
         if ours == theirs:
             result.stopped = str(ours)
@@ -310,12 +327,19 @@ def _compare_step(result: ParityResult, step: int, ours: Trace | str, theirs: Tr
         wrong = unmeasurable("loss", problem)
         result.difference = describe_difference(result, step, wrong, None, None)
         return False
-    start = result.start
-    comparison = compare_traces(ours, theirs, start.network, start.optimizer, start.arithmetic)
     if step in GROWTH_STEPS or step % 1000 == 0:
         result.growth.append((step, parameter_distance(ours, theirs)))
+    start = result.start
+    if result.course is not None and start.arithmetic == "fast":
+        result.course += course_of_step(step, ours, theirs, start.network, start.optimizer)
+    if running is not None and running.accept(ours, theirs, result.table):
+        return True
+    comparison = compare_traces(ours, theirs, start.network, start.optimizer, start.arithmetic)
     return take_comparison(result, step, comparison, ours, theirs)
 
+
+# So many values, about, each language computes before they are compared: to change sides costs time, too.
+VALUES_AT_ONCE = 2**21
 
 GROWTH_STEPS = {base * 10**power for base in (1, 2, 5) for power in range(6)}
 

@@ -576,14 +576,11 @@ def _below_shrinking(tries: Integers, n: int) -> Integers:
 
 
 def _sample_shrinking(state: RStream, n: int, size: int) -> Integers:
-    # x[j] is taken, and the last of x moves to its place.
+    # x[j] is taken and put behind those that remain, the last of which moves to its place.
     x = list(range(1, n + 1))
-    taken = []
-    for j in _shrinking_indices(state, n, size):
-        taken.append(x[j])
-        x[j] = x[-1]
-        x.pop()
-    return np.array(taken, np.int64)
+    for last, j in zip(range(n - 1, n - 1 - size, -1), _shrinking_indices(state, n, size), strict=True):
+        x[j], x[last] = x[last], x[j]
+    return np.array(x[: n - 1 - size : -1] if size < n else x[::-1], np.int64)
 
 
 def _sample_distinct(state: RStream, n: int, size: int) -> Integers:

@@ -200,8 +200,7 @@ def product_radius(x: Measured, y: Measured, n: float) -> Array:
 
 def logistic_size(z: Array) -> Array:
     """sigma(z) = 1 / (1 + e^-z), as a plain number for the size of a radius."""
-    e = np.exp(-np.abs(z))
-    return select(z >= 0, 1.0, e) / (1.0 + e)
+    return 1.0 / (1.0 + np.exp(-z))
 
 
 def softplus_size(z: Array) -> Array:

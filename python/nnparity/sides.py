@@ -13,13 +13,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from nnparity.arithmetic import Array, get_arithmetic
-from nnparity.bridge import Answer, Bridge
+from nnparity.bridge import Bridge
+from nnparity.checks import InputError
 from nnparity.initializers import initialize_parameters
 from nnparity.network import NetworkDefinition, check_parameters, forward
 from nnparity.optimizers import Optimizer, initial_state
 from nnparity.random import r_rnorm, r_runif, r_sample_int, r_set_seed
 from nnparity.trace import SCALARS, Trace, name_inputs, trace_step
-from nnparity.training import take_columns
+from nnparity.training import columns_in_memory, take_columns
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,14 @@ class Side(Protocol):
     def shuffle(self) -> Array:
         """Draw the order of an epoch: whole numbers from 1."""
 
-    def step(self, first: int, last: int) -> Trace:
-        """Take one step on the samples first … last (from 1) of the epoch's order."""
+    def steps(self, places: Sequence[tuple[int, int]]) -> list[Trace]:
+        """Take a step for each first … last (from 1) of the epoch's order: as many as can be taken.
+
+        Raises
+        ------
+        InputError
+            The first of them cannot: its numbers leave the loss's domain.
+        """
 
     def outputs(self, X: Array) -> Array:
         """A_L of the network as it stands."""
@@ -78,14 +85,25 @@ class PythonSide:
         return {name: value for name, value in name_inputs(self.W, self.b, None, self.state).items() if name != "Y"}
 
     def data(self, X: Array, Y: Array) -> None:
-        self.X, self.Y = X, Y
+        self.X, self.Y = columns_in_memory(X), columns_in_memory(Y)
         self.order = np.arange(1, X.shape[1] + 1)
 
     def shuffle(self) -> Array:
         self.order = r_sample_int(self.stream, self.X.shape[1])
         return self.order.astype(float)
 
-    def step(self, first: int, last: int) -> Trace:
+    def steps(self, places: Sequence[tuple[int, int]]) -> list[Trace]:
+        traces: list[Trace] = []
+        for first, last in places:
+            try:
+                traces.append(self._step(first, last))
+            except InputError:
+                if not traces:
+                    raise
+                break
+        return traces
+
+    def _step(self, first: int, last: int) -> Trace:
         batch = self.order[first - 1 : last] - 1
         X, Y = take_columns(self.X, batch), take_columns(self.Y, batch)
         start = self.start
@@ -120,11 +138,12 @@ class RSide:
             "begin", network=network, optimizer=optimizer, init=start.init, seed=start.seed,
             arithmetic=start.arithmetic, parameters=parameters,
         )  # fmt: skip
-        self.parameters, self._owner = self._named(answer), answer.owner
+        self.parameters = {name: _number_or_array(name, value) for name, value in answer.items()}
+        self._owner = answer.owner
         return self.parameters
 
     def data(self, X: Array, Y: Array) -> None:
-        self.Y = Y
+        self.Y = columns_in_memory(Y)
         self.order = np.arange(1, X.shape[1] + 1)
         self.bridge.ask("data", X=X, Y=Y)
 
@@ -133,25 +152,32 @@ class RSide:
         self.order = order.astype(np.int64)
         return order
 
-    def step(self, first: int, last: int) -> Trace:
-        answer = self.bridge.ask("step", first=first, last=last)
-        trace = Trace(self._named(answer), inputs=dict(self.parameters))
-        trace.inputs["Y"] = take_columns(self.Y, self.order[first - 1 : last] - 1)
-        # R's memory stays while the trace does: its own, and that of the step before, whose results are its inputs.
-        trace.owner = (self._owner, answer.owner)  # type: ignore[attr-defined]
-        self.parameters = {name: trace.get(f"{name}_new", trace.get(name)) for name in self.parameters}
-        self._owner = answer.owner
-        return trace
+    def steps(self, places: Sequence[tuple[int, int]]) -> list[Trace]:
+        answer = self.bridge.ask("steps", first=[first for first, _ in places], last=[last for _, last in places])
+        quantities: list[dict[str, Any]] = []
+        for place, value in answer.items():
+            k, _, name = place.partition(":")
+            if int(k) > len(quantities):
+                quantities.append({})
+            quantities[-1][name] = _number_or_array(name, value)
+        traces = []
+        for named, (first, last) in zip(quantities, places, strict=False):
+            trace = Trace(named, inputs=self.parameters)
+            trace.inputs["Y"] = take_columns(self.Y, self.order[first - 1 : last] - 1)
+            # R's memory stays while the trace does: its own, and that of what its step started from.
+            trace.owner = (self._owner, answer.owner)  # type: ignore[attr-defined]
+            self.parameters = {name: trace.get(f"{name}_new", trace.get(name)) for name in self.parameters}
+            self._owner = answer.owner
+            traces.append(trace)
+        return traces
 
     def outputs(self, X: Array) -> Array:
         return self.bridge.ask("outputs", X=X)["A"].copy()
 
-    def _named(self, answer: Answer) -> dict[str, Any]:
-        # A number is a vector of one in R; its name tells that it is a number.
-        return {
-            name: float(value[0]) if name in SCALARS and value.shape == (1,) else value
-            for name, value in answer.items()
-        }
+
+def _number_or_array(name: str, value: Array) -> Any:
+    # A number is a vector of one in R; its name tells that it is a number.
+    return float(value[0]) if name in SCALARS and value.shape == (1,) else value
 
 
 def _unnamed(arrays: Sequence[Array] | None) -> list[Array]:

@@ -32,7 +32,7 @@ def trace_run(
     traces = []
     for k in range(steps):
         first, last = _place(side, X.shape[1], batch, k, shuffle)
-        traces.append(side.step(first, last))
+        traces += side.steps([(first, last)])
     return traces
 
 

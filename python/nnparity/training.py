@@ -287,6 +287,11 @@ def take_columns(M: Array, columns: Any) -> Array:
     return np.take(M.T, columns, axis=0).T
 
 
+def columns_in_memory(M: Array) -> Array:
+    """M with each column contiguous in memory: otherwise `take_columns` would copy all of M for every batch."""
+    return np.ascontiguousarray(M.T).T
+
+
 def measure(
     network: NetworkDefinition, W: Sequence[Array], b: Sequence[Array], X: Array, Y: Array, metric: str = "accuracy",
     arithmetic: str | Arithmetic = "fast",
@@ -364,8 +369,8 @@ def train_network(
         A shape is not the network's, or an output leaves the loss's domain.
     """
     arithmetic = get_arithmetic(arithmetic)
-    X = check_matrix(X, "X", rows=network.sizes[0])
-    Y = check_matrix(Y, "Y", network.sizes[-1], X.shape[1])
+    X = columns_in_memory(check_matrix(X, "X", rows=network.sizes[0]))
+    Y = columns_in_memory(check_matrix(Y, "Y", network.sizes[-1], X.shape[1]))
     if validation is not None:
         X_held = check_matrix(validation[0], "validation X", rows=network.sizes[0])
         Y_held = check_matrix(validation[1], "validation Y", network.sizes[-1], X_held.shape[1])

@@ -4,6 +4,7 @@ A contestant is a function of the digits that returns a function of the batch si
 epoch: of the processor, since everybody has one thread, so that other work on the machine does not count.
 """
 
+import random
 import subprocess
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from nnparity import (
     load_digits,
     one_hot,
 )
+from nnparity.random import r_sample_int, r_set_seed
 from nnparity.training import begin_training, train_epoch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -81,39 +83,74 @@ def plain_step(data: Digits) -> Epoch:
     return nnparity(data, buffered=False)
 
 
+def shuffled_products(data: Digits) -> Epoch:
+    """The floor of any epoch in NumPy: R's shuffle, the batches gathered in its order, and the five products."""
+    rows = data[0]
+
+    def epoch(batch):
+        delta1, delta2, inputs = np.ones((30, batch)), np.ones((10, batch)), np.empty((batch, rows.shape[1]))
+        Z1, A2, dA = np.empty((30, batch)), np.empty((10, batch)), np.empty((30, batch))
+        dW2, dW1 = np.empty((10, 30)), np.empty((30, 784))
+        started = time.process_time()
+        order = r_sample_int(r_set_seed(1), rows.shape[0]) - 1
+        for first in range(0, rows.shape[0], batch):
+            rows.take(order[first : first + batch], 0, inputs, "clip")
+            np.matmul(W0[0], inputs.T, Z1)
+            np.matmul(W0[1], Z1, A2)
+            np.matmul(W0[1].T, delta2, dA)
+            np.matmul(delta2, Z1.T, dW2)
+            np.matmul(delta1, inputs, dW1)
+        return time.process_time() - started
+
+    return epoch
+
+
 def per_sample(data: Digits) -> Epoch:
-    """A network in the manner of Nielsen's book: one sample at a time, gradients summed up over the batch."""
+    """A network in the manner of Nielsen's network.py: pairs of columns, one sample at a time, lists of gradients."""
     pairs = [(x[:, None], y[:, None]) for x, y in zip(*data, strict=True)]
 
     def sigmoid(z):
         return 1.0 / (1.0 + np.exp(-z))
 
-    def gradients(W, b, x, y):
-        A, Z = [x], []
-        for weights, biases in zip(W, b, strict=True):
-            Z.append(np.dot(weights, A[-1]) + biases)
-            A.append(sigmoid(Z[-1]))
-        delta = (A[-1] - y) * sigmoid(Z[-1]) * (1 - sigmoid(Z[-1]))
-        dW, db = [np.dot(delta, A[-2].T)], [delta]
-        for k in range(2, len(A)):
-            slope = sigmoid(Z[-k]) * (1 - sigmoid(Z[-k]))
-            delta = np.dot(W[-k + 1].T, delta) * slope
-            dW.insert(0, np.dot(delta, A[-k - 1].T))
-            db.insert(0, delta)
-        return dW, db
+    def sigmoid_prime(z):
+        return sigmoid(z) * (1 - sigmoid(z))
+
+    def backprop(W, b, x, y):
+        nabla_b = [np.zeros(biases.shape) for biases in b]
+        nabla_W = [np.zeros(weights.shape) for weights in W]
+        activation = x
+        activations, zs = [x], []
+        for biases, weights in zip(b, W, strict=True):
+            z = np.dot(weights, activation) + biases
+            zs.append(z)
+            activation = sigmoid(z)
+            activations.append(activation)
+        delta = (activations[-1] - y) * sigmoid_prime(zs[-1])
+        nabla_b[-1] = delta
+        nabla_W[-1] = np.dot(delta, activations[-2].transpose())
+        for layer in range(2, len(W) + 1):
+            delta = np.dot(W[-layer + 1].transpose(), delta) * sigmoid_prime(zs[-layer])
+            nabla_b[-layer] = delta
+            nabla_W[-layer] = np.dot(delta, activations[-layer - 1].transpose())
+        return nabla_b, nabla_W
+
+    def update_mini_batch(W, b, mini_batch):
+        nabla_b = [np.zeros(biases.shape) for biases in b]
+        nabla_W = [np.zeros(weights.shape) for weights in W]
+        for x, y in mini_batch:
+            one_b, one_W = backprop(W, b, x, y)
+            nabla_b = [nb + db for nb, db in zip(nabla_b, one_b, strict=True)]
+            nabla_W = [nw + dw for nw, dw in zip(nabla_W, one_W, strict=True)]
+        W = [w - (ETA / len(mini_batch)) * nw for w, nw in zip(W, nabla_W, strict=True)]
+        b = [c - (ETA / len(mini_batch)) * nb for c, nb in zip(b, nabla_b, strict=True)]
+        return W, b
 
     def epoch(batch):
         W, b = [weights.copy() for weights in W0], [biases[:, None].copy() for biases in B0]
         started = time.process_time()
-        order = np.random.default_rng(1).permutation(len(pairs))
+        random.Random(1).shuffle(pairs)
         for first in range(0, len(pairs), batch):
-            sums_W, sums_b = [np.zeros(w.shape) for w in W], [np.zeros(c.shape) for c in b]
-            for i in order[first : first + batch]:
-                dW, db = gradients(W, b, *pairs[i])
-                sums_W = [total + one for total, one in zip(sums_W, dW, strict=True)]
-                sums_b = [total + one for total, one in zip(sums_b, db, strict=True)]
-            W = [w - ETA / batch * g for w, g in zip(W, sums_W, strict=True)]
-            b = [c - ETA / batch * g for c, g in zip(b, sums_b, strict=True)]
+            W, b = update_mini_batch(W, b, pairs[first : first + batch])
         return time.process_time() - started
 
     return epoch
@@ -185,9 +222,10 @@ class RSession:
 
 CONTESTANTS = {
     "matrix products alone": products,
+    "products, shuffled and gathered": shuffled_products,
     "nnparity": nnparity,
     "nnparity, plain step": plain_step,
-    "per sample, as in Nielsen's book": per_sample,
+    "per sample, as Nielsen's network.py": per_sample,
     "scikit-learn": scikit_learn,
     "PyTorch eager": pytorch,
 }

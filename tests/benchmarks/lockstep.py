@@ -1,8 +1,9 @@
 """What lockstep costs: an epoch in both languages with every quantity compared, against the two trainings alone.
 
-    .venv/bin/python tests/benchmarks/lockstep.py [--data PATH] [--batch N] [--epochs N]
+    .venv/bin/python tests/benchmarks/lockstep.py [--data PATH] [--batch N] [--epochs N] [--rounds N]
 
-Seconds are of the processor, R's included where it is embedded, so that other work on the machine does not count.
+Seconds are of the processor, R's included where it is embedded, so that other work on the machine counts little; ratios
+are taken within a round.
 """
 
 import argparse
@@ -58,18 +59,24 @@ def main():
     parser.add_argument("--data", default="digits")
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     data = load_data(options.data)
     X, Y = data.X.T, one_hot(data.y, data.classes).T
     start = Start(define_network([X.shape[0], 30, Y.shape[0]]), define_optimizer("sgd", 3.0))
+    rounds = []
     with open_bridge("rpy2") as bridge:
         lockstep(start, X, Y, options.batch, 1, bridge)  # R compiles its functions when they are first used
-        python = np.median([python_epoch(start, X, Y, options.batch) for _ in range(5)])
-        r = np.median([r_epoch(start, X, Y, options.batch, bridge) for _ in range(5)])
-        both = np.median([lockstep(start, X, Y, options.batch, options.epochs, bridge) for _ in range(3)])
+        for _ in range(options.rounds):
+            python = python_epoch(start, X, Y, options.batch)
+            r = r_epoch(start, X, Y, options.batch, bridge)
+            both = lockstep(start, X, Y, options.batch, options.epochs, bridge)
+            rounds.append((python, r, both, both / (python + r)))
         print(bridge.about)
+    python, r, both, _ = np.median(rounds, axis=0)
+    ratios = [ratio for *_, ratio in rounds]
     print(f"batch {options.batch}: Python {python:.3f} s, R {r:.3f} s, lockstep {both:.3f} s an epoch: "
-          f"{both / (python + r):.2f} times the sum")  # fmt: skip
+          f"{min(ratios):.2f} {np.median(ratios):.2f} {max(ratios):.2f} times the sum (min median max)")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ W_NEW, B_NEW, NEW = r"W\d_new", r"b\d_new", r"[Wb]\d_new"
 SIGMOID = "\"\"\"a' = a (1 - a).\"\"\"\n    return logistic_derivative(Z, arithmetic)"
 SOFTMAX = "E = arithmetic.exp(softmax_shift(Z))\n    return E / arithmetic.col_sums(E)"
 NESTEROV = 'return parameter + (hyper["momentum"] * velocity - step), [velocity]'
-GRADIENT_OF_MEAN = "arithmetic.tcrossprod(delta[k], A[k]) / m"
+GRADIENT_OF_MEAN = "arithmetic.tcrossprod(share, A[k])"
 ADAGRAD = 'return parameter - eta * gradient / (np.sqrt(accumulator) + hyper["epsilon"]), [accumulator]'
 MOMENTUM = 'velocity = hyper["momentum"] * memory[0] - eta * gradient\n    return parameter + velocity, [velocity]'
 
@@ -46,7 +46,7 @@ FAULTS_IN_PYTHON = [
     python("activations", "softmax-twice", SOFTMAX, "E = arithmetic.exp(softmax_shift(Z))\n    E = arithmetic.exp(E / arithmetic.col_sums(E))\n    return E / arithmetic.col_sums(E)", A),
     python("activations", "softmax-overflow", SOFTMAX, "E = arithmetic.exp(Z)\n    return E / arithmetic.col_sums(E)", A),
     python("activations", "softmax-jacobian-diagonal", "return A * (dA - arithmetic.col_sums(A * dA))", "return A * (1.0 - A) * dA", DELTA),
-    python("activations", "sigmoid of -z", "return select(Z >= 0, 1.0, E) / (1.0 + E)", "return select(Z >= 0, E, 1.0) / (1.0 + E)", f"{A}|{DELTA}"),
+    python("activations", "sigmoid of -z", "return 1.0 / (1.0 + arithmetic.exp(-Z))", "return 1.0 / (1.0 + arithmetic.exp(Z))", f"{A}|{DELTA}"),
     python("activations", "composition in reverse", "for part in parts:\n        values.append(", "for part in reversed(parts):\n        values.append(", A),
     # losses
     python("losses", "ascent quadratic", '"""∂C_i/∂a = a − y."""\n    return A - Y', "return Y - A", DELTA),
@@ -79,8 +79,8 @@ FAULTS_IN_PYTHON = [
     python("network", "batch-lost last sample only", GRADIENT_OF_MEAN, "arithmetic.tcrossprod(delta[k][:, -1:], A[k][:, -1:])", DW),
     python("network", "batch-lost first sample dropped", GRADIENT_OF_MEAN, "arithmetic.tcrossprod(delta[k][:, 1:], A[k][:, 1:]) / m", DW),
     python("network", "accumulator-not-reset", GRADIENT_OF_MEAN, "arithmetic.tcrossprod(delta[k], A[k]) / m + (dW[k + 1].sum() if k + 1 < layers else 0.0)", DW),
-    python("network", "sum-for-mean db", "arithmetic.row_sums(delta[k]) / m", "arithmetic.row_sums(delta[k])", DB),
-    python("network", "np-scalar-sum db", "arithmetic.row_sums(delta[k]) / m", "np.full(delta[k].shape[0], arithmetic.total(delta[k]) / m)", DB),
+    python("network", "sum-for-mean db", "arithmetic.row_sums(share)", "arithmetic.row_sums(delta[k])", DB),
+    python("network", "np-scalar-sum db", "arithmetic.row_sums(share)", "np.full(delta[k].shape[0], arithmetic.total(delta[k]) / m)", DB),
     python("network", "l2 missing in dW", "dW[k] = dW[k] + network.l2 * W[k]", "pass", DW),
     python("network", "l1 without sign", "network.l1 * np.sign(W[k])", "network.l1 * W[k]", DW),
     python("network", "no_bias of the next layer", "unbiased = k + 1 in network.no_bias", "unbiased = k + 2 in network.no_bias", DB),
@@ -134,11 +134,11 @@ FAULTS_IN_R = [
     r("network", "r-elementwise-for-matmul square layers", "arithmetic$matmul(W[[k]], A[[k]])", "(if (all(dim(W[[k]]) == dim(A[[k]]))) W[[k]] * A[[k]] else arithmetic$matmul(W[[k]], A[[k]]))", Z),
     r("network", "transposed square weights backward", "arithmetic$crossprod(W[[k + 1L]], delta[[k + 1L]])", "(if (nrow(W[[k + 1L]]) == ncol(W[[k + 1L]])) W[[k + 1L]] else t(W[[k + 1L]])) %*% delta[[k + 1L]]", DELTA),
     r("network", "missing-activation-derivative all hidden layers", "delta[[k]] <- backprop_activation(network$activations[k], Z[[k]], A[[k + 1L]], dA, network, arithmetic)", "delta[[k]] <- dA", DELTA),
-    r("network", "sum-for-mean dW", "arithmetic$tcrossprod(delta[[k]], A[[k]]) / m", "arithmetic$tcrossprod(delta[[k]], A[[k]])", DW),
-    r("network", "divided twice dW", "arithmetic$tcrossprod(delta[[k]], A[[k]]) / m", "arithmetic$tcrossprod(delta[[k]], A[[k]]) / m / m", DW),
-    r("network", "r-dropped-dimension last sample only", "arithmetic$tcrossprod(delta[[k]], A[[k]]) / m", "delta[[k]][, m] %o% A[[k]][, m]", DW),
-    r("network", "bias-gradient-collapsed", "arithmetic$row_sums(delta[[k]]) / m", "rep(sum(delta[[k]]) / m, nrow(delta[[k]]))", DB),
-    r("network", "bias regularised", "arithmetic$row_sums(delta[[k]]) / m", "arithmetic$row_sums(delta[[k]]) / m + network$l2", DB),
+    r("network", "sum-for-mean dW", "arithmetic$tcrossprod(share, A[[k]])", "arithmetic$tcrossprod(delta[[k]], A[[k]])", DW),
+    r("network", "divided twice dW", "arithmetic$tcrossprod(share, A[[k]])", "arithmetic$tcrossprod(share, A[[k]]) / m", DW),
+    r("network", "r-dropped-dimension last sample only", "arithmetic$tcrossprod(share, A[[k]])", "delta[[k]][, m] %o% A[[k]][, m]", DW),
+    r("network", "bias-gradient-collapsed", "arithmetic$row_sums(share)", "rep(sum(delta[[k]]) / m, nrow(delta[[k]]))", DB),
+    r("network", "bias regularised", "arithmetic$row_sums(share)", "arithmetic$row_sums(share) + network$l2", DB),
     r("network", "l1 of the absolute value", "network$l1 * sign(W[[k]])", "network$l1 * abs(W[[k]])", DW),
     r("optimizers", "ascent sgd", "parameter - eta * gradient, list()", "parameter + eta * gradient, list()", NEW),
     r("optimizers", "adagrad without root", "sqrt(accumulator)", "accumulator", W_NEW),
@@ -155,8 +155,8 @@ FAULTS_IN_R = [
 FAULTS = FAULTS_IN_PYTHON + FAULTS_IN_R
 
 REWRITES = [
-    python("activations", "sigmoid as 1/(1 + e^-z)", "E = arithmetic.exp(-np.abs(Z))\n    return select(Z >= 0, 1.0, E) / (1.0 + E)", "return 1.0 / (1.0 + arithmetic.exp(-Z))"),
-    python("activations", "sigmoid as (1 + tanh(z/2))/2", "E = arithmetic.exp(-np.abs(Z))\n    return select(Z >= 0, 1.0, E) / (1.0 + E)", "return 0.5 * (1.0 + arithmetic.tanh(0.5 * Z))"),
+    python("activations", "sigmoid by e^-|z|", "return 1.0 / (1.0 + arithmetic.exp(-Z))", "E = arithmetic.exp(-np.abs(Z))\n    return select(Z >= 0, 1.0, E) / (1.0 + E)"),
+    python("activations", "sigmoid as (1 + tanh(z/2))/2", "return 1.0 / (1.0 + arithmetic.exp(-Z))", "return 0.5 * (1.0 + arithmetic.tanh(0.5 * Z))"),
     python("activations", "sigmoid' as a(1 - a)", SIGMOID, "return A * (1.0 - A)"),
     python("activations", "tanh' as 1 - a²", "E = arithmetic.exp(-2.0 * np.abs(Z))\n    return 4.0 * E / ((1.0 + E) * (1.0 + E))", "return 1.0 - A * A"),
     python("activations", "tanh as 2 sigma(2z) - 1", "return arithmetic.tanh(Z)", "return 2.0 * logistic(2.0 * Z, arithmetic) - 1.0"),
@@ -169,22 +169,22 @@ REWRITES = [
     python("losses", "a - y turned round", '"""∂C_i/∂a = a − y."""\n    return A - Y', "return -(Y - A)"),
     python("losses", "loss as the mean of sample losses", "arithmetic.total(arithmetic.col_sums(terms)) / Y.shape[1]", "np.mean([sum(column) for column in terms.T])"),
     python("network", "dW by outer products, sample by sample", GRADIENT_OF_MEAN, "sum(np.outer(delta[k][:, i], A[k][:, i]) for i in range(m)) / m"),
-    python("network", "dW with 1/m taken into delta", GRADIENT_OF_MEAN, "(delta[k] / m) @ A[k].T"),
+    python("network", "dW divided by m at the end", GRADIENT_OF_MEAN, "delta[k] @ A[k].T / m"),
     python("network", "dW with 1/m as a factor", GRADIENT_OF_MEAN, "(1.0 / m) * np.einsum('ji,ki->jk', delta[k], A[k])"),
     python("network", "forward with a bias column", "arithmetic.matmul(weights, A[-1]) + biases[:, np.newaxis]", "np.hstack([biases[:, np.newaxis], weights]) @ np.vstack([np.ones((1, A[-1].shape[1])), A[-1]])"),
     python("network", "forward by rows", "arithmetic.matmul(weights, A[-1]) + biases[:, np.newaxis]", "(A[-1].T @ weights.T + biases).T"),
     python("network", "forward from the last input to the first", "arithmetic.matmul(weights, A[-1])", "weights[:, ::-1] @ A[-1][::-1, :]"),
-    python("network", "db by a product with ones", "arithmetic.row_sums(delta[k]) / m", "delta[k] @ np.full(m, 1.0 / m)"),
+    python("network", "db by a product with 1/m", "arithmetic.row_sums(share)", "delta[k] @ np.full(m, 1.0 / m)"),
     python("optimizers", "sgd with -eta", "return parameter - eta * gradient, []", "return parameter + (-eta) * gradient, []"),
     python("optimizers", "momentum with the step apart", MOMENTUM, 'step = eta * gradient\n    velocity = -(step - hyper["momentum"] * memory[0])\n    return velocity + parameter, [velocity]'),
     python("optimizers", "adam as PyTorch writes it", 'return parameter - eta * m_hat / (np.sqrt(v_hat) + hyper["epsilon"]), [m, v]', 'denominator = np.sqrt(v) / (1.0 - hyper["beta2"] ** count) ** 0.5 + hyper["epsilon"]\n    return parameter - eta / (1.0 - hyper["beta1"] ** count) * (m / denominator), [m, v]'),
     python("optimizers", "adam's powers by products", 'raise_to(hyper["beta2"], count)', 'float(np.prod([hyper["beta2"]] * int(count)))'),
-    r("activations", "sigmoid as 1/(1 + e^-z)", "E <- arithmetic$exp(-abs(Z))\n  select(Z >= 0, 1, E) / (1 + E)", "1 / (1 + exp(-Z))"),
-    r("activations", "sigmoid by plogis' sister tanh", "E <- arithmetic$exp(-abs(Z))\n  select(Z >= 0, 1, E) / (1 + E)", "(tanh(Z / 2) + 1) / 2"),
+    r("activations", "sigmoid by e^-|z|", "logistic <- function(Z, arithmetic) {\n  1 / (1 + arithmetic$exp(-Z))", "logistic <- function(Z, arithmetic) {\n  E <- arithmetic$exp(-abs(Z))\n  select(Z >= 0, 1, E) / (1 + E)"),
+    r("activations", "sigmoid by plogis' sister tanh", "logistic <- function(Z, arithmetic) {\n  1 / (1 + arithmetic$exp(-Z))", "logistic <- function(Z, arithmetic) {\n  (tanh(Z / 2) + 1) / 2"),
     r("activations", "softmax by sweep", "E / rep(arithmetic$col_sums(E), each = nrow(Z))", "sweep(E, 2L, colSums(E), `/`)"),
     r("network", "forward by outer sums", "arithmetic$matmul(W[[k]], A[[k]]) + b[[k]]", "Reduce(`+`, lapply(seq_len(ncol(W[[k]])), function(j) outer(W[[k]][, j], A[[k]][j, ])), b[[k]])"),
-    r("network", "dW by a product with the transpose", "arithmetic$tcrossprod(delta[[k]], A[[k]]) / m", "(delta[[k]] %*% t(A[[k]])) * (1 / m)"),
-    r("network", "db by rowMeans", "arithmetic$row_sums(delta[[k]]) / m", "rowMeans(delta[[k]])"),
+    r("network", "dW by a product with the transpose", "arithmetic$tcrossprod(share, A[[k]])", "(delta[[k]] %*% t(A[[k]])) * (1 / m)"),
+    r("network", "db by rowMeans", "arithmetic$row_sums(share)", "rowMeans(delta[[k]])"),
 ]  # fmt: skip
 
 # Faults that are none: (change, proof that it computes the same).

@@ -8,9 +8,11 @@ from nnparity.bridge import open_bridge
 from nnparity.cases import all_cases, run_cases
 from nnparity.checks import InputError
 from nnparity.compare import element_place
+from nnparity.course import GROUPS, CoursePoint
 from nnparity.network import define_network
 from nnparity.optimizers import define_optimizer
 from nnparity.parity import assert_parity, r_element_place, run_parity
+from nnparity.report.course_picture import STRETCHES, plot_course, thin
 from nnparity.sides import PythonSide, RSide, Start, draw_data
 
 ARITHMETICS = ["fast", "exact"]
@@ -97,18 +99,19 @@ class FaultySide(RSide):
 
     def __init__(self, bridge, quantity, step, alter):
         super().__init__(bridge)
-        self.quantity, self.at, self.alter, self.steps = quantity, step, alter, 0
+        self.quantity, self.at, self.alter, self.taken = quantity, step, alter, 0
 
-    def step(self, first, last):
-        trace = super().step(first, last)
-        self.steps += 1
-        if self.steps == self.at:
-            value = np.array(trace[self.quantity], dtype=float)
-            worst = np.unravel_index(value.size // 2, value.shape)
-            value[worst] = self.alter(value[worst])
-            trace[self.quantity] = value if value.ndim else float(value)
-            self.place = worst
-        return trace
+    def steps(self, places):
+        traces = super().steps(places)
+        for trace in traces:
+            self.taken += 1
+            if self.taken == self.at:
+                value = np.array(trace[self.quantity], dtype=float)
+                worst = np.unravel_index(value.size // 2, value.shape)
+                value[worst] = self.alter(value[worst])
+                trace[self.quantity] = value if value.ndim else float(value)
+                self.place = worst
+        return traces
 
 
 def nudge(value):
@@ -171,10 +174,10 @@ def test_a_fault_in_r_s_own_code_is_found_at_its_quantity(quantity):
 )
 def test_what_has_no_distance_is_a_difference(bridge, monkeypatch, alter, problem):
     class Altered(RSide):
-        def step(self, first, last):
-            trace = super().step(first, last)
-            alter(trace)
-            return trace
+        def steps(self, places):
+            traces = super().steps(places)
+            alter(traces[0])
+            return traces
 
     monkeypatch.setattr("nnparity.parity.RSide", Altered)
     difference = run(start_of(), bridge).difference
@@ -185,7 +188,7 @@ def test_what_has_no_distance_is_a_difference(bridge, monkeypatch, alter, proble
 
 def test_one_language_that_stops_alone_is_a_difference(bridge, monkeypatch):
     class Stopping(RSide):
-        def step(self, first, last):
+        def steps(self, places):
             raise InputError("no more")
 
     monkeypatch.setattr("nnparity.parity.RSide", Stopping)
@@ -244,3 +247,34 @@ def test_a_batch_larger_than_the_data(bridge):
 def test_the_plugin_s_fixture(assert_parity):
     network = define_network([4, 6, 3])
     assert assert_parity(network, *draw_data(Start(network, define_optimizer()), 8)).agrees
+
+
+# --- the course of a run ---------------------------------------------------------------------------------------------
+
+
+def test_the_course_has_a_point_for_each_group_and_step(bridge):
+    result = run(start_of(), bridge, course=True)
+    assert [point.step for point in result.course] == [step for step in range(1, 7) for _ in GROUPS]
+    assert [point.group for point in result.course[:6]] == list(GROUPS)
+    assert all(0 <= point.difference <= point.bound for point in result.course)
+    assert any(point.difference > 0 for point in result.course)
+    assert run(start_of(), bridge).course is None
+
+
+def test_the_course_of_a_fault_leaves_its_bound(bridge, monkeypatch):
+    faulty = FaultySide(bridge, "dW2", 4, off_by_a_millionth)
+    monkeypatch.setattr("nnparity.parity.RSide", lambda line: faulty)
+    result = run(start_of(), bridge, course=True)
+    beyond = [point for point in result.course if point.difference > point.bound]
+    assert [(point.step, point.quantity) for point in beyond] == [(4, "dW2")]
+    assert beyond[0].difference == result.difference.max_abs
+    pytest.importorskip("matplotlib")
+    figure = plot_course(result)
+    assert figure.get_suptitle() == "dW2 differs at step 4"
+    assert [len(axes.lines[2].get_xdata()) for axes in figure.axes] == [0, 0, 0, 0, 1, 0]
+
+
+def test_a_long_course_keeps_the_points_nearest_to_their_bounds():
+    points = [CoursePoint(step, "Z", "Z1", 0.9 if step == 500 else 0.1, 1.0) for step in range(1, 1001)]
+    assert len(thin(points)) == STRETCHES
+    assert points[499] in thin(points)

@@ -44,6 +44,38 @@ def test_without_options_the_digits_table_and_accuracy(tmp_path):
     assert result["seconds"]["R"] > 0
 
 
+def test_the_course_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    done = nnparity("parity", "--sizes", "4,6,3", "--steps", 5, "--plot", "course.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "course.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--plot", "course.bmp"], "the ending of course.bmp must be one of png, pdf, svg"),
+        (["--plot", "nowhere/course.png"], "--plot must name a file in a folder that exists, not nowhere/course.png"),
+        (["--plot", "course.png", "--exact"], "--plot draws one run in fast arithmetic"),
+        (["--plot", "course.png", "--cases"], "--plot draws one run in fast arithmetic"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_is_said_before_the_run(tmp_path, words, sentence):
+    done = nnparity("parity", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_picture_needs_matplotlib(tmp_path):
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('none here')\n")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = nnparity("parity", "--plot", tmp_path / "course.png", env=os.environ | {"PYTHONPATH": path})
+    assert done.returncode == 2
+    assert "pictures need matplotlib, which is not installed: pip install 'nnparity[plots]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_exact_says_zero_ulp_over_both_transports():
     for transport in ("rpy2", "Rscript"):
         words = ["--exact", "--sizes", "4,6,3", "--steps", 5, "--optimizer", "adam", "--bridge", transport]

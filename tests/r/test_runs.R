@@ -46,7 +46,7 @@ answer <- server(request, list(c(4, 6, 3)))
 expect_identical(answer$layout, "values\tW1:6:4\tb1:6\tW2:3:6\tb2:3")
 expect_identical(answer$values[[1]], initialize_parameters(define_network(c(4, 6, 3)), seed = 1)$W[[1]])
 server("ask$data(X = array_at(1, c(4, 2)), Y = array_at(2, c(3, 2)))", list(1:8 / 10, 1:6 / 10))
-expect_says(server("ask$step(first = 1, last = 2)", list())$layout, "^values\tA0:4:2\tZ1:6:2\t.*\tloss:1\t")
+expect_says(server("ask$steps(first = 1, last = 2)", list())$layout, "^values\t1:A0:4:2\t1:Z1:6:2\t.*\t1:loss:1\t")
 expect_identical(
   server("define_network(3)", list())$layout,
   "input\tsizes must hold at least two widths, those of the inputs and of the outputs"

@@ -19,7 +19,8 @@ from nnparity.commands.runs import prepare, run_options
 @click.option("--bridge", default="auto", show_default=True, metavar="auto|rpy2|Rscript", help="How R is reached.")
 @click.option("--cases", is_flag=True, help="Run the whole matrix: activations, losses, optimizers, depths.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the result as JSON.")
-def command(cases: bool, bridge: str, json_file: Path | None, **options: Any) -> int:
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the differences: .png, .pdf, .svg.")
+def command(cases: bool, bridge: str, json_file: Path | None, plot: Path | None, **options: Any) -> int:
     """Train in Python and in R in lockstep and compare every quantity of every step, element by element.
 
     Without options: 64-30-10 on the handwritten digits that ship with nnparity, one epoch.  Each language draws its own
@@ -30,20 +31,28 @@ def command(cases: bool, bridge: str, json_file: Path | None, **options: Any) ->
       nnparity parity --exact                         every bit must be the same
       nnparity parity --data mnist/ --epochs 5        a folder with an IDX pair
       nnparity parity --sizes 4,6,3 --activation relu --optimizer adam --eta 0.01
+      nnparity parity --plot course.png               each step's differences beside what rounding can cause
       nnparity parity --cases                         every activation, loss, optimizer, depth
     """
     if json_file is not None and not json_file.parent.is_dir():
         raise InputError(f"--json must name a file in a folder that exists, not {json_file}")
-    return _run_cases(options, bridge, json_file) if cases else _run_one(options, bridge, json_file)
+    if plot is not None and (cases or options["exact"] or options["arithmetic"] == "exact"):
+        raise InputError("--plot draws one run in fast arithmetic, without --cases or --exact, where no bit may differ")
+    return _run_cases(options, bridge, json_file) if cases else _run_one(options, bridge, json_file, plot)
 
 
-def _run_one(options: dict[str, Any], bridge: str, json_file: Path | None) -> int:
+def _run_one(options: dict[str, Any], bridge: str, json_file: Path | None, plot: Path | None) -> int:
     from rich.console import Console
 
     from nnparity.bridge import open_bridge
     from nnparity.parity import run_parity
     from nnparity.report import lockstep
 
+    if plot is not None:
+        from nnparity.plots import save_picture
+        from nnparity.report.course_picture import check_picture, plot_course
+
+        check_picture(plot)
     run = prepare(options)
     console = Console(highlight=False, soft_wrap=True)
     with open_bridge(bridge) as line:
@@ -51,10 +60,12 @@ def _run_one(options: dict[str, Any], bridge: str, json_file: Path | None) -> in
         with _bar(console) as on_step:
             result = run_parity(
                 run.start, run.X, run.Y, run.batch, options["epochs"], options["steps"], test=run.test, bridge=line,
-                on_step=on_step,
+                on_step=on_step, course=plot is not None,
             )  # fmt: skip
     lockstep.show_result(console, result, 0 if run.test is None else run.test[0].shape[1])
     write_json(json_file, result.as_dict())
+    if plot is not None:
+        save_picture(plot_course(result), plot, dots=150)
     return 1 if not result.agrees else 2 if result.stopped else 0
 
 
