@@ -26,6 +26,7 @@ CHUNK = 50
 RANK = 0.2  # what a statement further away costs a change
 LONGEST_PHRASE = 24
 MOST_TRIALS = 1500
+SHARE = 0.75  # of the time for one search, where two may be needed
 A_SLIP = 1.0  # what a change may cost that is a slip of the hand and no more
 #: Mistakes that leave a factor out, or put another in its place.
 FACTORS = {
@@ -65,13 +66,12 @@ class Mender:
         self.process, self.probe, self.language = process, probe, language
         self.run: Run = conclusion.run
         self.judge, self.strict = judge, strict
-        self.until = time.monotonic() + seconds
+        self.seconds, self.until = seconds, 0.0
         new = {"W": conclusion.follower.W_new, "b": conclusion.follower.b_new}
         returned = {name: new[name[0]][int(name[1:]) - 1] for name in judge.names}
         self.path: Path = process.loaded.candidate
         self.name = next((name for name, path in process.loaded.files.items() if path == self.path), self.path.name)
         self.suspects = Suspects(self.run, conclusion.labels, self.name, returned)
-        self.tried = 0
 
     def text_of(self, cell: int | None) -> str | None:
         """The text that node positions count in: the file's, or a notebook cell's."""
@@ -105,6 +105,7 @@ class Mender:
         if text is None:
             return [], None
         better: list[Mended] = []
+        self.until, self.tried = time.monotonic() + self.seconds, 0
         if base is None:
             self.settle(text)
         start = self.right_with([text], self.judge)[0]
@@ -218,7 +219,7 @@ def mend(process, probe, conclusion, findings: list[Finding], language: str, sec
     Parameters
     ----------
     findings : what the account of the run says; those that are bugs, unexplained or a crash are looked into
-    seconds : for all trials together
+    seconds : for the trials of one search; where there are two bugs, a second one starts from the first one's end
     """
     wanted = [f for f in findings if f.kind in ("bug", "unexplained", "crash") and _statement(f, conclusion.run)]
     if not wanted:
@@ -228,6 +229,8 @@ def mend(process, probe, conclusion, findings: list[Finding], language: str, sec
     strict, judge = Judge(textbook, state, textbook.m), Judge(textbook, state, few_samples(sizes, textbook.m))
     if strict.gradients is None:
         return findings
+    if len(wanted) > 1:
+        seconds *= SHARE
     mender = Mender(process, probe, conclusion, judge, strict, language, seconds)
     blamed = dict.fromkeys(_statement(finding, run) for finding in wanted)
     places = [place for place in blamed if place is not None and run.nodes[place].file == mender.name]
@@ -239,12 +242,10 @@ def mend(process, probe, conclusion, findings: list[Finding], language: str, sec
         first = max(better, key=lambda mended: len(mended.right))
         _, second = mender.search(places, first.text)
         if second is not None:
-            both = [moved(_near(wanted, mended, run), mended, run) for mended in (first, second)]
-            if both[0] is not both[1]:
-                return [
-                    *sorted(both, key=lambda finding: finding.place["line"]),
-                    *others,
-                ]
+            mine = _nearest(wanted, first, run)
+            rest = [finding for finding in wanted if finding is not mine]
+            both = [moved([mine], first, run), moved([_nearest(rest, second, run)], second, run)]
+            return [*sorted(both, key=lambda finding: finding.place["line"]), *others]
     return findings
 
 
@@ -259,9 +260,11 @@ def far_fetched(bugs: list[Finding], mended: Mended, run: Run) -> bool:
     return len(bugs) == 1 and not here and first.proved and first.id in FACTORS and mended.change.cost > A_SLIP
 
 
-def _near(bugs: list[Finding], mended: Mended, run: Run) -> list[Finding]:
-    """The findings that a change may have mended: those that stand at its statement, else all."""
-    return [f for f in bugs if _statement(f, run) == mended.statement] or bugs
+def _nearest(bugs: list[Finding], mended: Mended, run: Run) -> Finding:
+    """The finding that a change mends: the one at its statement, else the one nearest to it in the source."""
+    line = run.nodes[mended.statement].line
+    here = [finding for finding in bugs if _statement(finding, run) == mended.statement]
+    return (here or sorted(bugs, key=lambda finding: abs((finding.place.get("line") or 0) - line)))[0]
 
 
 def _statement(finding: Finding, run: Run) -> int | None:

@@ -27,31 +27,29 @@ class AsItIs:
 
 
 def trial_loader(loader):
-    """Return a kind of Loader that reads an unchanged file once and compiles a statement once, for all trials of a fork."""
+    """Return a kind of Loader that reads an unchanged file, and compiles a statement, once for all trials."""
+    read_before, compiled = {}, {}
 
-    class TrialLoader(loader):  # type: ignore[misc, valid-type]
+    class TrialLoader(loader):
         """Loads the candidate for one trial."""
-
-        read_before: dict = {}
-        compiled: dict = {}
 
         def read(self, file):
             """Return the pieces of a file, from an earlier trial where nothing of it is changed."""
             file = os.path.abspath(file)
             if any(name == file for name, _ in self.edited):
                 return super().read(file)
-            if file not in self.read_before:
-                self.read_before[file] = super().read(file)
-            self.pieces[file] = self.read_before[file]
+            if file not in read_before:
+                read_before[file] = super().read(file)
+            self.pieces[file] = read_before[file]
             return self.pieces[file]
 
         def compile(self, piece, plain, recorded):
             """Compile a statement, unless a statement of the same text was compiled before."""
             first = min([plain.lineno, *(node.lineno for node in getattr(plain, "decorator_list", ()))])
             key = piece.filename, "\n".join(piece.text.split("\n")[first - 1 : plain.end_lineno]), plain.col_offset
-            if key not in self.compiled:
-                self.compiled[key] = compile(ast.Module([plain], []), piece.filename, "exec", piece.flags, True)
-            return self.compiled[key]
+            if key not in compiled:
+                compiled[key] = compile(ast.Module([plain], []), piece.filename, "exec", piece.flags, True)
+            return compiled[key]
 
     return TrialLoader
 

@@ -1,0 +1,96 @@
+"""The changes that are tried: what may have been meant by a statement, read off its text."""
+
+import pytest
+
+from nnparity.diagnosis.slips import Part, Surroundings, changes, likeness, tokens_of
+
+
+def part(text, piece, op, kind, parts=(), shape=(4, 7)):
+    start = text.index(piece)
+    return Part(start, start + len(piece), op, kind, tuple(parts), shape)
+
+
+def texts(source, statement, language, parts=(), functions=(), shapes=None, phrases=None):
+    """Every changed form of one statement of a source."""
+    around = Surroundings(source, 0, len(source), language, functions, shapes or {}, phrases or {})
+    start = source.index(statement)
+    found = changes(source, (start, start + len(statement)), list(parts), around)
+    return {change.apply(source) for change in found}
+
+
+def test_comments_and_strings_are_no_code():
+    tokens = tokens_of("a = b  # c = d\ne = 'f + g'", "Python")
+    assert [token.text for token in tokens] == ["a", "=", "b", "e", "=", "'f + g'"]
+
+
+def test_r_tokens_are_told_apart():
+    kinds = {token.text: token.kind for token in tokens_of("b.c <- net$W[[1]] %*% f(x)  # y", "R")}
+    assert kinds["b.c"] == kinds["net"] == kinds["x"] == "name"
+    assert (kinds["W"], kinds["f"], kinds["1"], kinds["%*%"]) == ("attribute", "function", "number", "operator")
+    assert "y" not in kinds
+
+
+def test_what_a_name_is_decides_what_it_may_be_taken_for():
+    kinds = {token.text: token.kind for token in tokens_of("self.act.f(W1, axis=0)", "Python")}
+    assert kinds["act"] == "attribute"
+    assert kinds["f"] == "method"
+    assert kinds["W1"] == "name"
+    assert kinds["axis"] == "keyword"
+
+
+def test_names_are_alike_where_one_letter_differs():
+    assert likeness("dW1", "dW2") == likeness("a1", "z1") == 0
+    assert likeness("dW1", "dW2") < likeness("delta", "error")
+
+
+@pytest.mark.parametrize(
+    ("source", "meant", "language"),
+    [
+        ("d = y - a\nW = W + d", "d = y - a\nW = W - d", "Python"),
+        ("d = a1 * z2\nz1 = 0", "d = a1 * z1\nz1 = 0", "Python"),
+        ("g = x.sum(axis=0)", "g = x.sum(axis=1)", "Python"),
+        ("a = w[0]", "a = w[-1]", "Python"),
+        ("a = w[1:]", "a = w[:-1]", "Python"),
+        ("s[k] = d", "s[k] += d", "Python"),
+        ("for l in range(L, 0, -1):\n  pass", "for l in range(L, 1, -1):\n  pass", "Python"),
+        ("m = t(x) * y", "m = t(x) %*% y", "R"),
+        ("W <- W - g", "W <<- W - g", "R"),
+        ("D <- d", "D <- D + d", "R"),
+        ("M <- matrix(v, 2, byrow = TRUE)", "M <- matrix(v, 2, byrow = FALSE)", "R"),
+        ("s <- rowSums(d)", "s <- colSums(d)", "R"),
+    ],
+)
+def test_a_slip_of_the_hand_is_undone(source, meant, language):
+    first, *_ = source.split("\n")
+    last = source.split("\n")[-1]
+    found = texts(source, first, language) | texts(source, last, language)
+    assert " ".join(meant.split()) in {" ".join(text.split()) for text in found}
+
+
+def test_expressions_lose_a_factor_swap_and_gain_one():
+    source = "d = e * s"
+    whole = part(source, "e * s", "*", "expr", [part(source, "e", None, "name"), part(source, "s", None, "name")])
+    found = texts(
+        source, source, "Python", [whole], shapes={"e": (4, 7), "s": (4, 7), "m": ()}, phrases={"1 - a": (4, 7)}
+    )
+    assert {"d = e", "d = s", "d = (e * s) * (1 - a)", "d = (e * s) * (1 - s)"} <= found
+
+
+def test_a_name_of_another_shape_comes_later():
+    source = "d = e\nx = 1\ny = 2"
+    around = Surroundings(source, 0, len(source), "Python", (), {"e": (4, 7), "x": (4, 7), "y": (3,)}, {})
+    cost = {change.new: change.cost for change in changes(source, (0, 5), [], around) if change.start == 4}
+    assert cost["x"] < cost["y"]
+
+
+def test_brackets_that_were_forgotten():
+    source = "e = g * h * 1 - h"
+    left = part(source, "g * h * 1", "*", "expr",
+                [part(source, "g * h", "*", "expr"), part(source, "1", None, "constant", shape=None)])  # fmt: skip
+    whole = Part(4, len(source), "-", "expr", (left, Part(16, 17, None, "name", (), (4, 7))), (4, 7))
+    assert "e = g * h * (1 - h)" in texts(source, source, "Python", [whole])
+
+
+def test_neighbouring_statements_change_places():
+    source = "def f():\n    a = 1\n    b = a\n    return b\n"
+    assert "def f():\n    b = a\n    a = 1\n    return b\n" in texts(source, "    a = 1", "Python")
