@@ -10,6 +10,8 @@ import numpy as np
 #: Mistakes of the routine as a whole: the statements for W and for b are one finding.
 ONE_CAUSE = {"update-lost", "updated-parameters-as-gradient", "batch-lost", "sequential-update", "shuffle-unpaired"}
 UNIT = 2.0**-53
+#: How a fix ends that a changed line has proved.
+MENDED = "every returned parameter is right."
 KINDS = ("crash", "bug", "unexplained", "declaration", "convention")
 
 
@@ -52,7 +54,7 @@ class Finding:
             "evidence": self.evidence,
             "proved": self.proved,
             "ties": self.ties,
-            "fix": f"{self.fix} With `{self.mended}` every returned parameter is right." if self.mended else self.fix,
+            "fix": f"{self.fix} With `{self.mended}` {MENDED}" if self.mended else self.fix,
         }
 
 

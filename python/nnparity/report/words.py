@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnparity.diagnosis.finding import MENDED
+
 #: verdict → the sentence that opens the report.
 VERDICTS = {
     "ok": "Your backprop is right.",
@@ -110,6 +112,8 @@ def proof_words(finding: dict[str, Any]) -> str:
     """Whether putting the right value in made the difference go away."""
     if finding["kind"] not in ("bug", "declaration", "unexplained"):
         return ""
+    if finding["proved"] and finding["fix"].endswith(MENDED):
+        return "proved: with that line in its place, the step is the textbook's"
     if finding["proved"]:
         return "proved: with the right value put in here, the difference is gone"
     return "not proved by repair"
