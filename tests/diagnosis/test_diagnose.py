@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from corpus import read_truth, score_case  # a helper beside the tests, which are no package
 
+from nnparity.checks import InputError
 from nnparity.diagnosis.diagnose import diagnose
 
 CASES = read_truth()
@@ -122,3 +123,38 @@ def test_a_planted_fault_is_found_where_it_stands(tmp_path, text, planted, ids):
     assert first["id"] in ids
     if planted != "pass":
         assert first["line"] == line
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"sizes": (4,)}, "--sizes must give at least two widths"),
+        ({"sizes": (4, 0, 3)}, "each width of --sizes must be a whole number of at least 1, not 0"),
+        ({"batch": 0}, "--batch must be a whole number of at least 1, not 0"),
+        ({"seed": -1}, "--seed must be a whole number of at least 0, not -1"),
+        ({"eta": 0.0}, "--eta must be one finite number above 0, not 0"),
+        ({"eta": float("nan")}, "--eta must be one finite number above 0"),
+        ({"timeout": -1.0}, "--timeout must be one finite number above 0, not -1"),
+        ({"no_bias": (9,)}, "--no-bias must name layers from 1 to 2, not 9"),
+        ({"activation": "rela"}, "--activation must be one of .*, not 'rela'; did you mean 'relu'"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else "-".join(map(str, value.items())),
+)
+def test_a_probe_that_cannot_be_made_is_refused_in_one_sentence(tmp_path, options, sentence):
+    (tmp_path / "net.py").write_text(HEALTHY)
+    with pytest.raises(InputError, match=sentence):
+        diagnose(tmp_path / "net.py", **options)
+
+
+def test_an_adapter_in_the_other_language_is_refused(tmp_path):
+    (tmp_path / "net.py").write_text(HEALTHY)
+    (tmp_path / "net.R").write_text("step <- 1")
+    with pytest.raises(InputError, match=r"net\.py is Python, so its adapter must be Python too, not net\.R"):
+        diagnose(tmp_path / "net.py", tmp_path / "net.R")
+
+
+def test_what_follows_from_something_wrong_is_not_verified(tmp_path):
+    (tmp_path / "net.py").write_text(HEALTHY.replace("d = (W[l].T @ d) * A[l] * (1 - A[l])", "d = (W[l].T @ d) * A[l]"))
+    verified = set(diagnose(tmp_path / "net.py").report["verified"])
+    assert {"Z1", "A1", "Z2", "A2", "delta2", "dW2", "db2", "W2_new", "b2_new"} <= verified
+    assert not {"delta1", "dW1", "db1", "W1_new", "b1_new"} & verified

@@ -7,12 +7,16 @@ from nnparity.diagnosis.slips import Part, Surroundings, changes, likeness, toke
 
 def part(text, piece, op, kind, parts=(), shape=(4, 7)):
     start = text.index(piece)
-    return Part(start, start + len(piece), op, kind, tuple(parts), shape)
+    return Part(start, start + len(piece), op, kind, tuple(parts), frozenset() if shape is None else frozenset({shape}))
+
+
+def sets(shapes):
+    return {text: frozenset({shape}) for text, shape in (shapes or {}).items()}
 
 
 def texts(source, statement, language, parts=(), functions=(), shapes=None, phrases=None):
     """Every changed form of one statement of a source."""
-    around = Surroundings(source, 0, len(source), language, functions, shapes or {}, phrases or {})
+    around = Surroundings(source, 0, len(source), language, functions, sets(shapes), sets(phrases))
     start = source.index(statement)
     found = changes(source, (start, start + len(statement)), list(parts), around)
     return {change.apply(source) for change in found}
@@ -78,7 +82,7 @@ def test_expressions_lose_a_factor_swap_and_gain_one():
 
 def test_a_name_of_another_shape_comes_later():
     source = "d = e\nx = 1\ny = 2"
-    around = Surroundings(source, 0, len(source), "Python", (), {"e": (4, 7), "x": (4, 7), "y": (3,)}, {})
+    around = Surroundings(source, 0, len(source), "Python", (), sets({"e": (4, 7), "x": (4, 7), "y": (3,)}), {})
     cost = {change.new: change.cost for change in changes(source, (0, 5), [], around) if change.start == 4}
     assert cost["x"] < cost["y"]
 
@@ -87,7 +91,9 @@ def test_brackets_that_were_forgotten():
     source = "e = g * h * 1 - h"
     left = part(source, "g * h * 1", "*", "expr",
                 [part(source, "g * h", "*", "expr"), part(source, "1", None, "constant", shape=None)])  # fmt: skip
-    whole = Part(4, len(source), "-", "expr", (left, Part(16, 17, None, "name", (), (4, 7))), (4, 7))
+    whole = Part(
+        4, len(source), "-", "expr", (left, Part(16, 17, None, "name", (), frozenset({(4, 7)}))), frozenset({(4, 7)})
+    )
     assert "e = g * h * (1 - h)" in texts(source, source, "Python", [whole])
 
 

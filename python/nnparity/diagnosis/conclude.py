@@ -254,7 +254,7 @@ class Conclusion:
         event = event or self._returned(letter, update.layer)
         if id == "missing-half":  # the square's 2 is on all gradients or on none
             id = None
-        words = factor_text(ratio, self.textbook.m, self.textbook.eta, self.textbook.Y.shape[0]) or f"{ratio:.6g}·"
+        words = self._factor_words(ratio)
         finding = Finding(
             id,
             "bug",
@@ -284,6 +284,11 @@ class Conclusion:
             and any(abs(abs(hit.factor / ratio) - 1) < 1e-4 for hit in mine.batch)
         )
 
+    def _factor_words(self, factor: float) -> str:
+        """A constant on a gradient, in words."""
+        t = self.textbook
+        return factor_text(factor, t.m, t.eta, t.Y.shape[0], is_gradient=True) or f"{factor:.6g}·"
+
     def _factor_id(self, factor: float) -> str | None:
         m, n = self.textbook.m, self.textbook.Y.shape[0]
         near = lambda value: abs(factor - value) <= 1e-5 * abs(value)  # noqa: E731
@@ -296,7 +301,7 @@ class Conclusion:
         counts += (
             [m / k for k in widths] + [1 / k for k in widths] + [2 * m / k for k in widths] + [2 / k for k in widths]
         )
-        if any(near(value) for value in counts):
+        if any(near(value) for value in counts) and not near(0.5):  # a half may be anything
             return "wrong-count"
         return None
 
@@ -313,7 +318,7 @@ class Conclusion:
         update = self.state.updates[names[0]]
         event = self._origin_of_factor(factor, names) or self._returned(names[0][0], update.layer)
         id = self._factor_id(factor)
-        words = factor_text(factor, self.textbook.m, self.textbook.eta, self.textbook.Y.shape[0]) or f"{factor:.6g}·"
+        words = self._factor_words(factor)
         finding = Finding(
             id,
             "convention",
@@ -472,6 +477,8 @@ class Conclusion:
                 evidence=evidence_of(0 * delta.value, delta.value, self._terms(layer)),
             )
             return self._placed(finding)
+        if event is None:
+            event = self._update_of_others(update)
         if event is None and letter == "b":
             event = self._kept_as_it_was(old)
         if event is None:
@@ -490,6 +497,19 @@ class Conclusion:
             evidence=evidence_of(old, old - t.eta * update.right.value, self._terms(layer)),
         )
         return self._placed(finding)
+
+    def _update_of_others(self, update: Update):
+        """The one statement that updates several other parameters, and should update this one too."""
+        counts: Counter = Counter()
+        events = {}
+        for other in self.state.updates.values():
+            if other is not update and other.rate != 0:
+                event = self._returned(other.quantity[0], other.layer)
+                if event is not None and self.run.node(event).file != self.run.adapter:
+                    counts[event.node] += 1
+                    events[event.node] = event
+        node, count = max(counts.items(), key=lambda item: item[1], default=(None, 0))
+        return events[node] if count > 1 else None
 
     def _discarded(self, event):
         """The call, as a statement of its own, of a function that changes its copy of an argument."""

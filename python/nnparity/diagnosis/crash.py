@@ -57,7 +57,7 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     if error.kind == "timeout" or "elapsed time limit" in message:
         message, fix = "step did not come back within the time limit", "Look for a loop that never ends."
     elif error.kind == "quit":
-        message, fix = "step ends the whole process", "Take quit() out of the path of step."
+        message, fix, shown = "step ends the whole process", "Take what ends the process out of the path of step.", []
     elif error.kind == "crash":
         message = f"the interpreter itself died: {message}"
     lowered = message.lower()
@@ -65,7 +65,7 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
         id = _idiom(lowered, matrices)
     computes = f"{message}: " + ", ".join(shown) if shown else message
     finding = Finding(
-        id, "crash", _phase(quantity), quantity, layer, computes, expected or "a value that conforms", None
+        id, "crash", _phase(quantity), quantity, layer, computes, expected or _due(error), None
     )
     finding.fix = (
         fix or "Make the dimensions of the operands agree: " + "; ".join(shown)
@@ -93,6 +93,11 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     finding.proved = bool(remedy)
     finding.layers = [layer] if layer else []
     return finding
+
+
+def _due(error) -> str:
+    """What was expected of the statement, where no arrangement of its operands tells."""
+    return "a step that comes back" if error.kind in ("timeout", "quit", "crash") else "a value that conforms"
 
 
 #: Operations of R that are known to lose a shape → the mistake.

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from nnparity.checks import InputError
+from nnparity.activations import check_activation
+from nnparity.checks import InputError, check_count, check_number
 from nnparity.diagnosis import failures, textbook as book
 from nnparity.diagnosis.advice import advice
 from nnparity.diagnosis.beyond import other_shapes, second_call
@@ -19,7 +20,8 @@ from nnparity.diagnosis.conclude import Conclusion
 from nnparity.diagnosis.crash import crash_finding
 from nnparity.diagnosis.finding import KINDS, Finding
 from nnparity.diagnosis.follow import Follower, Textbook
-from nnparity.diagnosis.matching import SAME, SAME_SINGLE, ValueIndex, constant_factors
+from nnparity.diagnosis.judge import plain_gradients
+from nnparity.diagnosis.matching import SAME, SAME_SINGLE, ValueIndex, constant_factors, proportion
 from nnparity.diagnosis.mend import mend
 from nnparity.diagnosis.probe import Probe, make_probe, with_near_targets
 from nnparity.diagnosis.prove import injections
@@ -48,6 +50,29 @@ class Options:
     no_bias: tuple[int, ...] = ()
     functions_only: bool | None = None
     timeout: float = 60.0
+
+    def __post_init__(self):
+        """Refuse what no probe can be made of.
+
+        Raises
+        ------
+        InputError
+        """
+        if len(self.sizes) < 2:
+            raise InputError(f"--sizes must give at least two widths, such as 4,6,3, not {len(self.sizes)}.")
+        for width in self.sizes:
+            check_count(width, "each width of --sizes")
+        check_count(self.batch, "--batch")
+        check_count(self.seed, "--seed", 0)
+        check_number(self.eta, "--eta", above=0)
+        check_number(self.timeout, "--timeout", above=0)
+        for layer in self.no_bias:
+            if not 1 <= layer < len(self.sizes):
+                last = len(self.sizes) - 1
+                raise InputError(f"--no-bias must name layers from 1 to {last}, not {layer}.")
+        for word in self.activations()[:-1]:
+            if word is not None:
+                check_activation(word, "--activation")
 
     def activations(self) -> list[str | None]:
         """One word, or None, for each layer."""
@@ -136,10 +161,14 @@ def diagnose(candidate: str | Path, adapter: str | Path | None = None, **network
     """
     data = network.pop("data", None)
     options = network.pop("options", None) or Options(**network)
+    language = language_of(Path(candidate))
+    if adapter is not None and language_of(Path(adapter)) != language:
+        names = Path(candidate).name, Path(adapter).name
+        raise InputError(f"{names[0]} is {language}, so its adapter must be {language} too, not {names[1]}.")
     with CandidateProcess(timeout=options.timeout) as process:
         loaded = process.load(candidate, adapter=adapter, functions_only=options.functions_only)
         no_bias = tuple(sorted({*options.no_bias, *loaded.header.no_bias}))
-        session = Session(process, options, no_bias, language_of(Path(candidate)), Path(candidate), adapter)
+        session = Session(process, options, no_bias, language, Path(candidate), adapter)
         diagnosis = session.diagnose()
         diagnosis.details["files"] = loaded.files
         if diagnosis.ok:
@@ -397,6 +426,7 @@ class Session:
         kinds = [finding.kind for finding in findings]
         verdict = next((kind for kind in KINDS if kind in kinds), "ok")
         wrong = {departure.quantity for departure in conclusion.state.departures}
+        wrong |= {finding.quantity for finding in findings if finding.kind != "convention"}
         verified = self.verified(conclusion, wrong)
         state = conclusion.state
         report = {
@@ -451,6 +481,13 @@ class Session:
                     and f"delta{update.layer}" not in wrong
                 ):
                     names.append(f"delta{update.layer}")
+        book_gradients = plain_gradients(conclusion.textbook, state, conclusion.textbook.X, conclusion.textbook.Y) or {}
+        for layer, (dW, db) in book_gradients.items():  # what only follows from something wrong is not right
+            for letter, gradient in (("W", dW), ("b", db)):
+                used = state.used.get(f"d{letter}{layer}")
+                if used is not None and proportion(used.value, gradient, 1e-6) is None:
+                    follows = {f"d{letter}{layer}", f"{letter}{layer}_new", f"delta{layer}"}
+                    names = [name for name in names if name not in follows]
         order = {"Z": 0, "A": 0, "d": 1, "W": 2, "b": 2}
         return sorted(set(names), key=lambda q: (order[q[0]], q.endswith("_new"), q))
 

@@ -24,6 +24,7 @@ COST = {
     "declaration": 8.0,  # right for another network than the declared one
     "departure": 10.0,
     "repeated": 2.0,  # the same mistake in another layer: one statement, in all likelihood
+    "right beside it": 3.0,  # the right value was computed as well: it is rather its use that is wrong
     "unseen departure": 16.0,
     "by use": 16.0,  # a value of unknown formula that stands where the quantity should
     "unknown": 30.0,
@@ -310,6 +311,7 @@ class Follower:
         quantity = f"delta{layer}"
         rank = 0
         options = []
+        right_seen = bool(unscaled(self.present(right.value)))
         for formula in formulas:
             if not np.all(np.isfinite(formula.value)):
                 continue
@@ -328,6 +330,8 @@ class Follower:
                 cost = COST["departure"] + (1 if formula.id == "shuffle-unpaired" else 0)
             if not seen:
                 cost += COST["absent"]
+            if not formula.right and right_seen:
+                cost += COST["right beside it"]
             if formula.right and layer == t.depth and not t.loss_declared and self._squares_its_error(state, formula):
                 cost += 2 * COST["departure"]
             options.append((formula, seen, cost, weight_fits))
@@ -411,7 +415,8 @@ class Follower:
             if formula.right or not odd_keep:
                 state.updates[name] = Update(name, layer, keep, rate, formula, right)
                 state.used[quantity] = formula
-                state.cost += (0 if formula.right else COST["departure"]) + (5 if odd_keep else 0)
+                mistake = COST["repeated"] if _twin(state, layer, formula) else COST["departure"]
+                state.cost += (0 if formula.right else mistake) + (5 if odd_keep else 0)
                 if formula.right and not odd_keep and rate > 0:
                     state.cost += 0.5
                 if not formula.right:
@@ -544,6 +549,14 @@ def _repeated(state: State, quantity: str, formula: Formula) -> bool:
     """The account has the same mistake in the same quantity of another layer already."""
     return formula.id is not None and any(
         departure.formula.id == formula.id and departure.quantity.rstrip("0123456789") == quantity.rstrip("0123456789")
+        for departure in state.departures
+    )
+
+
+def _twin(state: State, layer: int, formula: Formula) -> bool:
+    """The layer's other parameter has the same mistake: W and b in one matrix, or both from one wrong operand."""
+    return formula.id is not None and any(
+        departure.formula.id == formula.id and departure.layer == layer and departure.quantity[:2] in ("dW", "db")
         for departure in state.departures
     )
 

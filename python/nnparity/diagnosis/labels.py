@@ -21,12 +21,13 @@ class Label:
     weight: float  # smaller is the better name
 
 
-def factor_text(factor: float, m: int, eta: float, n_out: int) -> str | None:
+def factor_text(factor: float, m: int, eta: float, n_out: int, is_gradient: bool = False) -> str | None:
     """A constant in words: '', '−', '2·', '(1/m)·', 'η·' …; None when it is none of the known ones."""
     sign = "−" if factor < 0 else ""
     size = abs(factor)
     words = [  # where two names fit one number, the first is meant
         (1.0, ""),
+        (0.5, "½·") if is_gradient else (eta, "η·"),
         (eta, "η·"),
         (eta / m, "(η/m)·"),
         (float(m), "m·"),

@@ -19,12 +19,13 @@ from nnparity.diagnosis.finding import Finding
 from nnparity.diagnosis.header import read_text
 from nnparity.diagnosis.judge import Judge, few_samples
 from nnparity.diagnosis.run import Run
-from nnparity.diagnosis.slips import Change, Part, Surroundings, changes
+from nnparity.diagnosis.slips import Change, Part, Shapes, Surroundings, changes
 from nnparity.diagnosis.suspects import Suspects
 
 CHUNK = 50
 RANK = 0.2  # what a statement further away costs a change
 LONGEST_PHRASE = 24
+MOST_SHAPES = 40
 MOST_TRIALS = 1500
 SHARE = 0.75  # of the time for one search, where two may be needed
 A_SLIP = 1.0  # what a change may cost that is a slip of the hand and no more
@@ -187,24 +188,21 @@ class Mender:
             start, end = place, place + len(node.text)
         if text[start:end] != node.text:
             return inner[0] if len(inner) == 1 else None
-        events = self.run.by_node.get(id, ())
-        return Part(
-            start, end, node.op, node.kind, inner, np.squeeze(self.run.value(events[0])).shape if events else None
-        )
+        return Part(start, end, node.op, node.kind, inner, self.shapes_of(self.run.by_node.get(id, ())))
 
-    def shapes(self, function: str | None, kinds: set[str]) -> dict[str, tuple[int, ...]]:
-        """What expressions of a function were last worth: text → shape, axes of length one left out."""
-        found = {}
-        for event in self.run.events:
-            node = self.run.node(event)
-            if (
-                node.kind in kinds
-                and node.fun == function
-                and node.file == self.name
-                and len(node.text) <= LONGEST_PHRASE
-            ):
-                found[node.text] = np.squeeze(self.run.value(event)).shape
-        return found
+    def shapes_of(self, events) -> frozenset[tuple[int, ...]]:
+        """The shapes of the values of events, axes of length one left out."""
+        return frozenset(np.squeeze(self.run.value(event)).shape for event in events[:MOST_SHAPES])
+
+    def shapes(self, function: str | None, kinds: set[str]) -> Shapes:
+        """What expressions of a function, and what stands behind `self.` anywhere, were worth."""
+        found: dict[str, set] = {}
+        for id, events in self.run.by_node.items():
+            node = self.run.nodes[id]
+            near = node.fun == function or node.text.startswith("self.")
+            if node.kind in kinds and near and node.file == self.name and len(node.text) <= LONGEST_PHRASE:
+                found.setdefault(node.text, set()).update(self.shapes_of(events))
+        return {text: frozenset(shapes) for text, shapes in found.items()}
 
 
 def _line_at(text: str, change: Change) -> str:

@@ -60,6 +60,11 @@ LIKELY, POSSIBLE, FAR = 0.0, 1.5, 3.5
 UNLIKE = 3.0  # shapes differ
 
 
+#: What expressions were worth: text → shapes, axes of length one left out; {()} is a number.
+Shapes = dict[str, frozenset[tuple[int, ...]]]
+NUMBER: frozenset[tuple[int, ...]] = frozenset({()})
+
+
 @dataclass(frozen=True)
 class Token:
     """A piece of source text from start to end."""
@@ -93,15 +98,15 @@ class Part:
     op: str | None
     kind: str
     parts: tuple[Part, ...]
-    shape: tuple[int, ...] | None  # of what it was worth, axes of length one left out
+    shapes: frozenset[tuple[int, ...]]  # of what it was worth, axes of length one left out
 
     @property
     def array(self) -> bool:
-        return bool(self.shape)
+        return any(self.shapes)
 
     @property
     def matrix(self) -> bool:
-        return self.shape is not None and len(self.shape) == 2
+        return any(len(shape) == 2 for shape in self.shapes)
 
 
 def tokens_of(text: str, language: str) -> list[Token]:
@@ -158,7 +163,8 @@ class Surroundings:
 
     def __init__(
         self, text: str, first: int, last: int, language: str, functions: Iterable[str],
-        shapes: dict[str, tuple[int, ...]], phrases: dict[str, tuple[int, ...]],
+        shapes: Shapes,
+        phrases: Shapes,
     ):  # fmt: skip
         self.shapes, self.phrases = shapes, phrases
         inside = tokens_of(text[first:last], language)
@@ -168,13 +174,14 @@ class Surroundings:
         self.attributes = _distinct(token.text for token in everywhere if token.kind == "attribute")
         called = [token.text for token in everywhere if token.kind == "function"]
         self.functions = _distinct(name for name in [*functions, *called] if name in set(functions))
+        self.numbers = _distinct(token.text for token in everywhere if token.kind == "number")
         self.methods = _distinct(token.text for token in everywhere if token.kind == "method")
         self.strings = _distinct(token.text for token in everywhere if token.kind == "string" and len(token.text) < 18)
 
-    def unlike(self, one: tuple[int, ...] | None, other: str) -> float:
-        """What it costs that a name holds something of another shape than what it would stand for."""
-        held = self.shapes.get(other)
-        return UNLIKE if one is not None and held is not None and one != held else 0.0
+    def unlike(self, shapes: frozenset, other: str) -> float:
+        """What it costs that a name never holds anything of the shapes of what it would stand for."""
+        held = self.shapes.get(other, frozenset())
+        return UNLIKE if shapes and held and not shapes & held else 0.0
 
 
 def _distinct(words: Iterable[str]) -> list[str]:
@@ -206,7 +213,9 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
                 yield from _of_slice(tokens, k)
         elif token.kind == "number":
             yield from _of_number(token, before, after)
-            for place, name in enumerate(name for name in around.names if around.shapes.get(name) == ()):
+            for place, number in enumerate(around.numbers[:12]):
+                yield Change(*at, number, POSSIBLE + 0.05 * place)
+            for place, name in enumerate(name for name in around.names if around.shapes.get(name) == NUMBER):
                 yield Change(*at, name, POSSIBLE + 0.1 * place)
                 yield Change(*at, f"-{name}", POSSIBLE + 0.5 + 0.1 * place)
         elif token.kind == "word" and token.text in FLIPS:
@@ -224,13 +233,13 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
             yield from _named(at, token.text, around.functions, 12)
             yield from _of_family(at, token.text)
         elif token.kind == "name":
-            if around.shapes.get(token.text) == ():
+            if around.shapes.get(token.text) == NUMBER:
                 counted = after in ("]", "]]", ")", ",", ":") or before in ("[", "[[", ":")
                 for step in ("- 1", "+ 1"):
                     yield Change(*at, f"({token.text} {step})", LIKELY + 0.3 if counted else POSSIBLE + 1)
             target = POSSIBLE if after in ASSIGNMENTS or (after in ("[", "[[", "$") and k == 0) else 0.0
             for change in _named(at, token.text, around.names, 30):
-                unlike = around.unlike(around.shapes.get(token.text), change.new)
+                unlike = around.unlike(around.shapes.get(token.text, frozenset()), change.new)
                 yield replace(change, cost=change.cost + unlike + target)
         elif token.kind == "keyword":
             end = next((k for k in range(k, len(tokens)) if tokens[k].text in (",", ")")), None)
@@ -240,8 +249,9 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
 
 def _of_operator(text: str, tokens: list[Token], k: int, language: str) -> Iterator[Change]:
     token = tokens[k]
+    counted = k + 1 < len(tokens) and tokens[k + 1].kind == "number"  # then rather the number than the sign is too much
     for other in OPERATORS.get(token.text, ()):
-        yield Change(token.start, token.end, other, LIKELY)
+        yield Change(token.start, token.end, other, LIKELY + (0.5 if counted else 0.0))
     if token.text == "*":
         yield Change(token.start, token.end, MATRIX_PRODUCT[language], LIKELY, "r-elementwise-for-matmul")
     if (token.text == "-" and k and tokens[k - 1].text in "([,=*/:") or (
@@ -281,9 +291,11 @@ def _of_number(token: Token, before: str, after: str) -> Iterator[Change]:
         n = int(whole[1])
         for near in (n + 1, n - 1, 0, 1, 2):
             if near >= 0 and near != n:
-                yield Change(token.start, token.end, f"{near}{whole[2]}", LIKELY if abs(near - n) == 1 else POSSIBLE)
+                cost = LIKELY if abs(near - n) == 1 else POSSIBLE
+                idle = 0.4 if near == 0 and before in ("+", "-") else 0.0  # then rather the term is too much
+                yield Change(token.start, token.end, f"{near}{whole[2]}", cost + idle)
         if before in ("[", "[[", "(", ",", ":", "="):
-            yield Change(token.start, token.start, "-", LIKELY)
+            yield Change(token.start, token.end, "-1" if n == 0 else f"-{token.text}", LIKELY)
     for other in ("1", "2", "0.5", "0"):
         yield Change(token.start, token.end, other, POSSIBLE)
 
@@ -329,8 +341,7 @@ def _of_two(text: str, part: Part) -> Iterator[Change]:
         return
     left, between, right = text[one.start : one.end], text[one.end : other.start], text[other.start : other.end]
     head, tail = text[part.start : one.start], text[other.end : part.end]
-    by_one = part.op in ("+", "-") and right.strip() in ("1", "1L", "2", "2L")
-    yield Change(part.start, part.end, head + left + tail, LIKELY + 0.3 if by_one else POSSIBLE)
+    yield Change(part.start, part.end, head + left + tail, LIKELY + 0.3 if other.kind == "constant" else POSSIBLE)
     if part.op != "-":
         yield Change(part.start, part.end, head + right + tail, POSSIBLE)
     if part.op in ("-", "/", "%*%", "@", "//", "<", ">"):
@@ -362,7 +373,7 @@ def _turned(text: str, part: Part, language: str) -> Iterator[Change]:
     own = text[part.start : part.end]
     held = own if re.fullmatch(r"[\w.\[\]]+", own) else f"({own})"
     turned = f"t({own})" if language == "R" else f"{held}.T"
-    square = part.shape is not None and part.shape[0] == part.shape[1]
+    square = any(len(shape) == 2 and shape[0] == shape[1] for shape in part.shapes)
     if not own.startswith("t("):
         yield Change(part.start, part.end, turned, LIKELY + 0.3 if square else POSSIBLE, "transposed")
 
@@ -370,15 +381,15 @@ def _turned(text: str, part: Part, language: str) -> Iterator[Change]:
 def _replaced(text: str, part: Part, around: Surroundings) -> Iterator[Change]:
     """An expression's square, or what a name or another expression of the function holds, in its place."""
     own = text[part.start : part.end]
-    if part.kind != "constant" and part.shape is not None:
+    if part.kind != "constant" and part.shapes:
         power = "^" if around.language == "R" else "**"
-        yield Change(part.start, part.end, f"({own}){power}2", POSSIBLE + 0.5)
+        yield Change(part.start, part.end, f"({own}){power}2", POSSIBLE + 1)
     if part.kind not in ("name", "constant"):
         for place, name in enumerate(around.names[:30]):
-            cost = POSSIBLE + 0.5 + 0.05 * place + around.unlike(part.shape, name)
+            cost = POSSIBLE + 0.5 + 0.05 * place + around.unlike(part.shapes, name)
             yield Change(part.start, part.end, name, cost)
     if part.array:
-        alike = [phrase for phrase, shape in around.phrases.items() if shape == part.shape and phrase != own]
+        alike = [phrase for phrase, shapes in around.phrases.items() if shapes & part.shapes and phrase != own]
         for place, phrase in enumerate(alike[:16]):
             yield Change(part.start, part.end, phrase, POSSIBLE + 0.7 + 0.1 * place)
 
@@ -388,12 +399,12 @@ def _with_more(text: str, part: Part, around: Surroundings, deep: float) -> Iter
     here = text[part.start : part.end]
     for place, name in enumerate(around.names[:30]):
         held = around.shapes.get(name)
-        if held == ():
+        if held == NUMBER:
             yield Change(part.start, part.end, f"({here}) / {name}", POSSIBLE + 0.5 + deep + 0.1 * place)
-        elif held is None or held == part.shape:
+        elif held is None or held & part.shapes:
             for more in (f"* {name}", f"+ {name}", f"* (1 - {name})"):
                 yield Change(part.start, part.end, f"({here}) {more}", FAR + deep + 0.03 * place)
-    alike = [phrase for phrase, shape in around.phrases.items() if shape == part.shape]
+    alike = [phrase for phrase, shapes in around.phrases.items() if shapes & part.shapes]
     for place, phrase in enumerate(alike[:16]):
         yield Change(part.start, part.end, f"({here}) * ({phrase})", FAR + deep + 0.05 * place)
     yield Change(part.start, part.end, f"({here}) + 1", FAR + deep)

@@ -41,17 +41,33 @@ class Suspects:
         parts = {name: self.statements_behind(value) for name, value in self.returned.items()}
         behind_wrong = set().union(*(found for name, found in parts.items() if name not in right))
         behind_right = set().union(*(found for name, found in parts.items() if name in right))
-        anchor = [order[place] for place in places if place in order]
+        anchors = [order[place] for place in [*places, *self.last_statements(right)] if place in order]
         ranks: dict[int, float] = {}
         for statement, place in order.items():
-            near = min((abs(place - here) for here in anchor), default=4)
+            near = min((abs(place - here) for here in anchors), default=4)
             ranks[statement] = 1 + min(near, 8) + (0 if statement in unknown else 2)
             ranks[statement] += 2 if statement in behind_right else 0
-            ranks[statement] += 8 if behind_wrong and statement not in behind_wrong else 0
+            if behind_wrong and statement not in behind_wrong:  # what decides whether others run has a part in no value
+                ranks[statement] += 2 if self.run.nodes[statement].kind == "cond" else 8
         for rank, place in enumerate(places):
             if place in order:
                 ranks[place] = float(rank)
         return sorted((rank, statement) for statement, rank in ranks.items())
+
+    def last_statements(self, right: frozenset[str]) -> list[int]:
+        """The statements that computed the wrong parameters; for those that came back as they were, the right ones."""
+        found: dict[bool, list[int]] = {True: [], False: []}
+        for name, value in self.returned.items():
+            events = [
+                event
+                for ref, known in self.run.values.items()
+                if known.size == value.size and np.array_equal(np.ravel(known, order="F"), np.ravel(value, order="F"))
+                for event in [self.run.computed(ref)]
+                if event is not None and self.run.node(event).file == self.name
+            ]
+            if events:
+                found[name in right].append(self.run.nodes[min(events, key=lambda event: event.seq).node].stmt)
+        return found[False] or found[True]
 
     def statements_behind(self, value: np.ndarray) -> set[int]:
         """The statements that had a part in a value: from the value back to what it was computed from."""
