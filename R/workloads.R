@@ -153,6 +153,9 @@ WORKLOADS <- list(
 # seed: of first weights and shuffles.
 run_workload <- function(name, data = NULL, out = NULL, epochs = NULL, arithmetic = "fast", seed = 1) {
   workload <- WORKLOADS[[check_word(name, names(WORKLOADS), "workload")]]
+  if (!is.null(out) && !dir.exists(out)) { # said before the training, not after it
+    stop_input(paste0(out, ": expected a folder for the picture, found none"))
+  }
   sample <- workload$data(data)
   held <- sample
   if (workload$held_out > 0) {

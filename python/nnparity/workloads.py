@@ -210,6 +210,8 @@ def run_workload(
     dict : the workload's measure, its goal, and the seconds of all epochs
     """
     workload = WORKLOADS[check_word(name, WORKLOADS, "workload")]
+    if out is not None and not Path(out).is_dir():  # said before the training, not after it
+        stop_input(f"{out}: expected a folder for the picture, found none")
     sample = workload.data(data)
     held = sample
     if workload.held_out:

@@ -110,6 +110,7 @@ def test_unlabelled_csv(run, tmp_path):
         (["predict", "c.txt", "digits"], "200"),
         (["workload", "spirl"], "did you mean 'spiral'"),
         (["workload", "nielsen-30"], "give --data"),
+        (["workload", "spiral", "--out", "nowhere"], "nowhere: expected a folder for the picture, found none"),
     ],
 )
 def test_refusals(run, trained, words, message):

@@ -66,6 +66,7 @@ expect_match(
 )
 expect_match(refused("trian"), "no such command: trian; did you mean train?")
 expect_match(refused("workload", "spirl"), "did you mean 'spiral'")
+expect_match(refused("workload", "spiral", "--out", "nowhere"), "nowhere: expected a folder for the picture, found none")
 expect_match(refused("workload", "nielsen-30"), "give --data")
 expect_match(paste(run("train", "--help")$shown, collapse = "\n"), "--output-activation WORD")
 
