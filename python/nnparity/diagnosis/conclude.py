@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from nnparity.diagnosis.explain import Explainer
 from nnparity.diagnosis.finding import Finding, evidence_of, merged
 from nnparity.diagnosis.follow import Departure, Follower, State, Textbook, Update
 from nnparity.diagnosis.labels import factor_text, label_values
+from nnparity.diagnosis.places import Places
 from nnparity.diagnosis.run import Run
 
 
@@ -24,6 +24,7 @@ class Conclusion:
         self.run, self.state, self.follower, self.textbook = run, state, follower, textbook
         self.labels = label_values(state, textbook, follower.index, follower.orders)
         self.blamer = Blamer(run, self.labels, follower, state.A)
+        self.places = Places(run, state, follower, textbook, self.blamer)
         self.explainer = Explainer(run, self.labels)
 
     def findings(self) -> list[Finding]:
@@ -36,12 +37,12 @@ class Conclusion:
     def _from_departure(self, departure: Departure) -> Finding | None:
         event = self.blamer.wrong_value(departure)
         if departure.formula.id == "sequential-update":
-            event = self._first_update(departure.layer)
+            event = self.places.first_update(departure.layer)
         if departure.formula.id == "batch-lost" and event is None:
-            event = self._short_loop(departure)
+            event = self.places.short_loop(departure)
         if event is None:
-            event = self._fallback(departure)
-        turned = self._turned_by_apply(event) if departure.formula.id == "transposed" else None
+            event = self.places.fallback(departure)
+        turned = self.places.turned_by_apply(event) if departure.formula.id == "transposed" else None
         if turned is not None:
             departure = replace(departure, formula=replace(departure.formula, id="r-apply-transpose"))
             event = turned
@@ -75,47 +76,6 @@ class Conclusion:
             finding.fix = f"The code is consistent with {consistent}: declare that, or compute {right.text}."
         return self._placed(finding)
 
-    def _turned_by_apply(self, event):
-        """The apply() of R that handed back the transpose of what it was given, among the operands of an expression."""
-        if event is None or self.textbook.language != "R":
-            return None
-        operands = self.run.operands(event)
-        for operand in [*operands, *[inner for one in operands for inner in self.run.operands(one)]]:
-            source = self.run.computed(operand.ref)
-            if source is not None and self.run.node(source).op in ("apply", "sapply", "vapply"):
-                return source
-        return None
-
-    def _first_update(self, layer: int):
-        """The first parameter that was updated before this layer's gradient was taken."""
-        events = [self._returned("W", k) for k in range(1, self.textbook.depth + 1) if k != layer]
-        known = [event for event in events if event is not None]
-        return min(known, key=lambda event: event.seq) if known else None
-
-    def _short_loop(self, departure: Departure):
-        """The range or condition of a loop that leaves samples out."""
-        weights = next((u.weights for u in self.state.updates.values() if u.weights is not None), None)
-        if weights is None:
-            return None
-        used = np.flatnonzero(weights)
-        for event in self.run.events:
-            value = self.run.value(event)
-            one_each = value.ndim == 1 and value.size == used.size < weights.size
-            if one_each and (np.array_equal(value, used) or np.array_equal(value, used + 1)):
-                return event
-        for node, events in self.run.by_node.items():
-            if (
-                (
-                    self.run.nodes[node].kind == "cond"
-                    and len(events) == used.size + 1
-                    and self.run.value(events[-1]).size == 1
-                )
-                and float(self.run.value(events[-1])) == 0.0
-                and self.run.nodes[node].file != self.run.adapter
-            ):
-                return events[0]
-        return None
-
     def _computes_declared_loss(self) -> bool:
         """The loss value of the declared loss is computed in the step: then its delta is what was meant."""
         t, L = self.textbook, self.textbook.depth
@@ -132,50 +92,6 @@ class Conclusion:
 
     def _terms(self, layer: int) -> int:
         return self.textbook.W[layer - 1].shape[1] + self.textbook.m
-
-    def _fallback(self, departure: Departure):
-        """Nobody saw the wrong value: walk back from the returned parameter to the first value nothing explains."""
-        if departure.quantity[0] in "ZA":
-            return None
-        letter = "b" if departure.quantity.startswith("db") else "W"
-        event = self._returned(letter, departure.layer)
-        return self.blamer.first_unlabelled(event) if event is not None else None
-
-    def _returned(self, letter: str, layer: int):
-        """The event that computed the returned W[l] or b[l]."""
-        new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
-        if np.array_equal(new, (self.textbook.W if letter == "W" else self.textbook.b)[layer - 1]):
-            return None
-        events = []
-        for hit in self.follower.index.find(new, parts=True, edges=new.ndim == 1):
-            if abs(hit.factor - 1) < 1e-9:
-                first = self.run.computed(hit.ref)
-                if first is not None:
-                    events.append(first)
-        best = min(events, key=lambda event: event.seq) if events else None
-        if best is None or self.run.node(best).file == self.run.adapter:
-            return self._returned_inside(new) or self._returned_number(new) or best
-        return best
-
-    def _returned_inside(self, new: np.ndarray):
-        """The event that computed a matrix of weights and biases of which the returned array is a part."""
-        events = []
-        for hit in self.follower.index.inside(new):
-            event = self.run.computed(hit.ref) if abs(hit.factor - 1) < 1e-9 else None
-            if event is not None and self.run.node(event).file != self.run.adapter:
-                events.append(event)
-        return min(events, key=lambda event: event.seq) if events else None
-
-    def _returned_number(self, new: np.ndarray):
-        """The event that computed one number of a returned array, in code that works number by number."""
-        for number in new.ravel()[:3]:
-            for hit in self.follower.index.find(np.array(number)):
-                event = self.run.computed(hit.ref) if abs(hit.factor - 1) < 1e-12 else None
-                if event is not None and self.run.node(event).file != self.run.adapter:
-                    return event
-        return None
-
-    # -- updates -----------------------------------------------------------------------------------------------------
 
     def _from_updates(self) -> list[Finding]:
         eta = self.textbook.eta
@@ -237,7 +153,7 @@ class Conclusion:
         letter = names[0][0]
         layers = sorted({self.state.updates[name].layer for name in names}, reverse=True)
         if ratio < 0:
-            if letter == "b" and {name[0] for name in names} == {"b"} and self._folded(update) is not None:
+            if letter == "b" and {name[0] for name in names} == {"b"} and self.places.folded(update) is not None:
                 return [self._ascent([name], abs(ratio)) for name in names]
             return [self._ascent(names, abs(ratio))]
         quantity = f"d{letter}{update.layer}"
@@ -250,8 +166,8 @@ class Conclusion:
         right = self.state.rights[quantity]
         event = None
         if not self._sibling_alike(quantity, ratio):
-            event = self._scaled_event(quantity, ratio)
-        event = event or self._returned(letter, update.layer)
+            event = self.places.scaled_event(quantity, ratio)
+        event = event or self.places.returned(letter, update.layer)
         if id == "missing-half":  # the square's 2 is on all gradients or on none
             id = None
         words = self._factor_words(ratio)
@@ -305,18 +221,9 @@ class Conclusion:
             return "wrong-count"
         return None
 
-    def _scaled_event(self, quantity: str, ratio: float):
-        seen = self.state.seen.get(quantity)
-        if seen is None:
-            return None
-        hits = [hit for hit in seen.batch if abs(abs(hit.factor) - 1) > 1e-9]
-        near = [hit for hit in hits if abs(abs(hit.factor / ratio) - 1) < 1e-4]
-        events = [event for hit in near if (event := self.run.computed(hit.ref)) is not None]
-        return min(events, key=lambda event: event.seq) if events else None
-
     def _convention(self, factor: float, names: list[str]) -> Finding:
         update = self.state.updates[names[0]]
-        event = self._origin_of_factor(factor, names) or self._returned(names[0][0], update.layer)
+        event = self._origin_of_factor(factor, names) or self.places.returned(names[0][0], update.layer)
         id = self._factor_id(factor)
         words = self._factor_words(factor)
         finding = Finding(
@@ -342,7 +249,7 @@ class Conclusion:
         L = self.textbook.depth
         delta = self.state.seen.get(f"delta{L}")
         if delta is not None and not any(abs(abs(hit.factor) - 1) < 1e-9 for hit in delta.hits()):
-            event = self._scaled_event(f"delta{L}", factor)
+            event = self.places.scaled_event(f"delta{L}", factor)
             if event is not None:
                 return event
         if delta is not None:
@@ -362,7 +269,7 @@ class Conclusion:
             quantity = f"d{name[0]}{self.state.updates[name].layer}"
             seen = self.state.seen.get(quantity)
             if seen is not None and not any(abs(abs(hit.factor) - 1) < 1e-9 for hit in seen.batch):
-                event = self._scaled_event(quantity, factor)
+                event = self.places.scaled_event(quantity, factor)
                 if event is not None:
                     return event
         return None
@@ -397,10 +304,10 @@ class Conclusion:
                         right = self.state.rights[quantity].text
                         break
         if event is None:
-            event = self._gradient_turned(names) or self._returned(names[0][0], update.layer)
+            event = self.places.gradient_turned(names) or self.places.returned(names[0][0], update.layer)
         id = "ascent"
         if {name[0] for name in names} == {"b"}:
-            folded = self._folded(update)
+            folded = self.places.folded(update)
             if folded is not None:
                 event, id = folded, "bias-sign"
         finding = Finding(
@@ -421,44 +328,21 @@ class Conclusion:
         finding.computes = self.explainer.computes(event) if event is not None else f"−({right})"
         return finding
 
-    def _folded(self, update: Update):
-        """The gradient of a layer whose bias is a weight of a constant input, and that input's sign differs."""
-        seen = self.state.seen.get(f"db{update.layer}")
-        parts = [hit for hit in (seen.batch if seen else []) if hit.layout == "part"]
-        events = [
-            e
-            for hit in parts
-            if (e := self.run.computed(hit.ref)) is not None and self.run.node(e).file != self.run.adapter
-        ]
-        return min(events, key=lambda e: e.seq) if events else None
-
-    def _gradient_turned(self, names: list[str]):
-        for name in names:
-            seen = self.state.seen.get(f"d{name[0]}{self.state.updates[name].layer}")
-            if seen is None:
-                continue
-            turned = [hit for hit in seen.hits() if hit.factor < 0]
-            if turned and not [hit for hit in seen.hits() if hit.factor > 0]:
-                events = [e for hit in turned if (e := self.run.computed(hit.ref)) is not None]
-                if events:
-                    return min(events, key=lambda e: e.seq)
-        return None
-
     def _lost(self, update: Update) -> Finding:
         t = self.textbook
         letter, layer = update.quantity[0], update.layer
         old = (t.W if letter == "W" else t.b)[layer - 1]
         expected = update_text(update.quantity, layer)
         event = None
-        hits = self._changed_values(old, update.right.value)
+        hits = self.places.changed_values(old, update.right.value)
         if hits:
             events = [e for ref in hits if (e := self.run.computed(ref)) is not None]
             event = max(events, key=lambda e: e.seq) if events else None
             if event is not None:
-                event = self._discarded(event) or event
+                event = self.places.discarded(event) or event
         lost = letter == "W" or hits or f"W{layer}_new" in self._lost_names()
         id: str | None = "update-lost" if lost else "bias-missing"
-        zeros = self._all_zero(layer)
+        zeros = self.places.all_zero(layer)
         if zeros is not None and f"W{layer}_new" in self._lost_names():
             delta = self.state.rights[f"delta{layer}"]
             base = self.state.activations[layer - 1]
@@ -478,12 +362,12 @@ class Conclusion:
             )
             return self._placed(finding)
         if event is None:
-            event = self._update_of_others(update)
+            event = self.places.update_of_others(update)
         if event is None and letter == "b":
-            event = self._kept_as_it_was(old)
+            event = self.places.kept_as_it_was(old)
         if event is None:
             other = "b" if letter == "W" else "W"
-            event = self._returned(other, layer) or self._first_gradient(letter, layer)
+            event = self.places.returned(other, layer) or self.places.first_gradient(letter, layer)
         finding = Finding(
             id,
             "bug",
@@ -497,32 +381,6 @@ class Conclusion:
             evidence=evidence_of(old, old - t.eta * update.right.value, self._terms(layer)),
         )
         return self._placed(finding)
-
-    def _update_of_others(self, update: Update):
-        """The one statement that updates several other parameters, and should update this one too."""
-        counts: Counter = Counter()
-        events = {}
-        for other in self.state.updates.values():
-            if other is not update and other.rate != 0:
-                event = self._returned(other.quantity[0], other.layer)
-                if event is not None and self.run.node(event).file != self.run.adapter:
-                    counts[event.node] += 1
-                    events[event.node] = event
-        node, count = max(counts.items(), key=lambda item: item[1], default=(None, 0))
-        return events[node] if count > 1 else None
-
-    def _discarded(self, event):
-        """The call, as a statement of its own, of a function that changes its copy of an argument."""
-        statement = self.run.statement(event)
-        base = re.split(r"[\[$@.]", statement.target or "")[0].strip()
-        arguments = self.run.functions.get(statement.fun or "")
-        if arguments is not None and base not in arguments:
-            return None  # the function was meant to change what is outside it
-        for call, frame in self.run.calls_above(event.frame):
-            node = self.run.nodes[call]
-            if node.kind == "expr" and node.stmt == call and node.file != self.run.adapter:
-                return event._replace(node=call, frame=frame)
-        return None
 
     def discarded_call(self) -> Finding | None:
         """A function of the candidate called as a statement of its own, and its result thrown away."""
@@ -540,59 +398,12 @@ class Conclusion:
     def _lost_names(self) -> set[str]:
         return {name for name, update in self.state.updates.items() if update.rate == 0}
 
-    def _all_zero(self, layer: int):
-        """Where a delta of this layer became zero everywhere, while its textbook value is not."""
-        right = self.state.rights[f"delta{layer}"].value
-        for event in self.run.events:
-            value = self.run.value(event)
-            if value.size in (right.size, right.shape[0]) and value.size > 1 and not np.any(value):
-                node = self.run.node(event)
-                if node.kind not in ("after", "assign", "return", "expr", "call") or node.file == self.run.adapter:
-                    continue
-                made_here = any(np.any(self.run.value(operand)) for operand in self.run.operands(event))
-                if (made_here or node.kind == "after") and self._after_forward(event):
-                    return event
-        return None
-
-    def _after_forward(self, event) -> bool:
-        seen = self.state.seen.get(f"A{self.textbook.depth}")
-        firsts = [e.seq for hit in (seen.hits() if seen else []) if (e := self.run.computed(hit.ref)) is not None]
-        return bool(firsts) and event.seq > min(firsts)
-
-    def _kept_as_it_was(self, old: np.ndarray):
-        """The last assignment of the old value, after the gradients, that is not the adapter's."""
-        best = None
-        for hit in self.follower.index.find(old):
-            if abs(hit.factor - 1) > 1e-9:
-                continue
-            for event in self.run.by_ref.get(hit.ref, ()):
-                node = self.run.node(event)
-                if node.kind in ("assign", "after") and node.file != self.run.adapter and self._after_forward(event):
-                    best = event if best is None or event.seq > best.seq else best
-        return best
-
-    def _changed_values(self, old: np.ndarray, gradient: np.ndarray) -> list[int]:
-        """Recorded values of the form old + c·gradient: an update that was computed and then lost."""
-        t = self.textbook
-        found = []
-        for factor in [1.0, t.m, 1.0 / t.m, 2.0, 0.5, 2.0 / t.Y.shape[0]]:
-            for sign in (1, -1):
-                for hit in self.follower.index.find(old - sign * factor * t.eta * gradient, parts=True):
-                    if abs(hit.factor - 1) < 1e-9:
-                        found.append(hit.ref)
-        return found
-
-    def _first_gradient(self, letter: str, layer: int):
-        seen = self.state.seen.get(f"d{letter}{layer}")
-        events = [e for hit in (seen.hits() if seen else []) if (e := self.run.computed(hit.ref)) is not None]
-        return max(events, key=lambda e: e.seq) if events else None
-
     def _kept(self, update: Update) -> Finding:
         """new = keep·old + rate·gradient with keep ≠ 1: a second subtraction, a decay, or a parameter thrown away."""
         t = self.textbook
         letter, layer = update.quantity[0], update.layer
         name = f"{letter}{layer}"
-        event = self._returned(letter, layer)
+        event = self.places.returned(letter, layer)
         expected = update_text(update.quantity, layer)
         keep, rate = update.keep, update.rate
         id, kind = None, "bug"
@@ -632,7 +443,7 @@ class Conclusion:
     def _unknown_update(self, update: Update) -> Finding:
         letter, layer = update.quantity[0], update.layer
         t = self.textbook
-        event = self._returned(letter, layer)
+        event = self.places.returned(letter, layer)
         if event is not None:
             event = self.blamer.first_unlabelled(event)
         expected = update_text(update.quantity, layer)
@@ -658,31 +469,12 @@ class Conclusion:
 
     def _placed(self, finding: Finding) -> Finding:
         if finding.event is None:
-            finding.event = self._nearest(finding)
+            finding.event = self.places.nearest(finding)
         if finding.event is not None:
             finding.place = self.run.place(self.run.statement(finding.event))
         if not finding.fix:
             finding.fix = fix_for(finding.id, finding.quantity, finding.expected)
         return finding
-
-    def _nearest(self, finding: Finding):
-        """No value shows the place: the candidate's last statement that touches the quantity, or its last at all."""
-        digits = str(finding.layer or "")
-        for wanted in (finding.quantity, f"d{finding.quantity[:1]}{digits}", f"delta{digits}"):
-            seen = self.state.seen.get(wanted)
-            events = [
-                e
-                for hit in (seen.hits() if seen else [])
-                if (e := self.run.computed(hit.ref)) is not None and self.run.node(e).file != self.run.adapter
-            ]
-            if events:
-                return max(events, key=lambda e: e.seq)
-        own = [
-            e
-            for e in self.run.events
-            if self.run.node(e).file != self.run.adapter and self.run.node(e).kind in ("assign", "after", "return")
-        ]
-        return own[-1] if own else (self.run.events[-1] if self.run.events else None)
 
 
 def update_text(name: str, layer: int) -> str:

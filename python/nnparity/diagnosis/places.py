@@ -1,0 +1,227 @@
+"""Where things happen in a run: the event that returned a parameter, lost it, turned its sign or scaled it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import numpy as np
+
+from nnparity.diagnosis.blame import Blamer
+from nnparity.diagnosis.finding import Finding
+from nnparity.diagnosis.follow import Departure, Follower, State, Textbook, Update
+from nnparity.diagnosis.run import Run
+
+
+class Places:
+    """Look-ups of one account; each gives an event of the recorded run, or None where nothing shows the place."""
+
+    def __init__(self, run: Run, state: State, follower: Follower, textbook: Textbook, blamer: Blamer):
+        self.run, self.state, self.follower, self.textbook, self.blamer = run, state, follower, textbook, blamer
+
+    def turned_by_apply(self, event):
+        """The apply() of R that handed back the transpose of what it was given, among the operands of an expression."""
+        if event is None or self.textbook.language != "R":
+            return None
+        operands = self.run.operands(event)
+        for operand in [*operands, *[inner for one in operands for inner in self.run.operands(one)]]:
+            source = self.run.computed(operand.ref)
+            if source is not None and self.run.node(source).op in ("apply", "sapply", "vapply"):
+                return source
+        return None
+
+    def first_update(self, layer: int):
+        """The first parameter that was updated before this layer's gradient was taken."""
+        events = [self.returned("W", k) for k in range(1, self.textbook.depth + 1) if k != layer]
+        known = [event for event in events if event is not None]
+        return min(known, key=lambda event: event.seq) if known else None
+
+    def short_loop(self, departure: Departure):
+        """The range or condition of a loop that leaves samples out."""
+        weights = next((u.weights for u in self.state.updates.values() if u.weights is not None), None)
+        if weights is None:
+            return None
+        used = np.flatnonzero(weights)
+        for event in self.run.events:
+            value = self.run.value(event)
+            one_each = value.ndim == 1 and value.size == used.size < weights.size
+            if one_each and (np.array_equal(value, used) or np.array_equal(value, used + 1)):
+                return event
+        for node, events in self.run.by_node.items():
+            if (
+                (
+                    self.run.nodes[node].kind == "cond"
+                    and len(events) == used.size + 1
+                    and self.run.value(events[-1]).size == 1
+                )
+                and float(self.run.value(events[-1])) == 0.0
+                and self.run.nodes[node].file != self.run.adapter
+            ):
+                return events[0]
+        return None
+
+    def fallback(self, departure: Departure):
+        """Nobody saw the wrong value: walk back from the returned parameter to the first value nothing explains."""
+        if departure.quantity[0] in "ZA":
+            return None
+        letter = "b" if departure.quantity.startswith("db") else "W"
+        event = self.returned(letter, departure.layer)
+        return self.blamer.first_unlabelled(event) if event is not None else None
+
+    def returned(self, letter: str, layer: int):
+        """The event that computed the returned W[l] or b[l]."""
+        new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
+        if np.array_equal(new, (self.textbook.W if letter == "W" else self.textbook.b)[layer - 1]):
+            return None
+        events = []
+        for hit in self.follower.index.find(new, parts=True, edges=new.ndim == 1):
+            if abs(hit.factor - 1) < 1e-9:
+                first = self.run.computed(hit.ref)
+                if first is not None:
+                    events.append(first)
+        best = min(events, key=lambda event: event.seq) if events else None
+        if best is None or self.run.node(best).file == self.run.adapter:
+            return self.returned_inside(new) or self.returned_number(new) or best
+        return best
+
+    def returned_inside(self, new: np.ndarray):
+        """The event that computed a matrix of weights and biases of which the returned array is a part."""
+        events = []
+        for hit in self.follower.index.inside(new):
+            event = self.run.computed(hit.ref) if abs(hit.factor - 1) < 1e-9 else None
+            if event is not None and self.run.node(event).file != self.run.adapter:
+                events.append(event)
+        return min(events, key=lambda event: event.seq) if events else None
+
+    def returned_number(self, new: np.ndarray):
+        """The event that computed one number of a returned array, in code that works number by number."""
+        for number in new.ravel()[:3]:
+            for hit in self.follower.index.find(np.array(number)):
+                event = self.run.computed(hit.ref) if abs(hit.factor - 1) < 1e-12 else None
+                if event is not None and self.run.node(event).file != self.run.adapter:
+                    return event
+        return None
+
+    def scaled_event(self, quantity: str, ratio: float):
+        seen = self.state.seen.get(quantity)
+        if seen is None:
+            return None
+        hits = [hit for hit in seen.batch if abs(abs(hit.factor) - 1) > 1e-9]
+        near = [hit for hit in hits if abs(abs(hit.factor / ratio) - 1) < 1e-4]
+        events = [event for hit in near if (event := self.run.computed(hit.ref)) is not None]
+        return min(events, key=lambda event: event.seq) if events else None
+
+    def folded(self, update: Update):
+        """The gradient of a layer whose bias is a weight of a constant input, and that input's sign differs."""
+        seen = self.state.seen.get(f"db{update.layer}")
+        parts = [hit for hit in (seen.batch if seen else []) if hit.layout == "part"]
+        events = [
+            e
+            for hit in parts
+            if (e := self.run.computed(hit.ref)) is not None and self.run.node(e).file != self.run.adapter
+        ]
+        return min(events, key=lambda e: e.seq) if events else None
+
+    def gradient_turned(self, names: list[str]):
+        for name in names:
+            seen = self.state.seen.get(f"d{name[0]}{self.state.updates[name].layer}")
+            if seen is None:
+                continue
+            turned = [hit for hit in seen.hits() if hit.factor < 0]
+            if turned and not [hit for hit in seen.hits() if hit.factor > 0]:
+                events = [e for hit in turned if (e := self.run.computed(hit.ref)) is not None]
+                if events:
+                    return min(events, key=lambda e: e.seq)
+        return None
+
+    def update_of_others(self, update: Update):
+        """The one statement that updates several other parameters, and should update this one too."""
+        counts: Counter = Counter()
+        events = {}
+        for other in self.state.updates.values():
+            if other is not update and other.rate != 0:
+                event = self.returned(other.quantity[0], other.layer)
+                if event is not None and self.run.node(event).file != self.run.adapter:
+                    counts[event.node] += 1
+                    events[event.node] = event
+        node, count = max(counts.items(), key=lambda item: item[1], default=(None, 0))
+        return events[node] if count > 1 else None
+
+    def discarded(self, event):
+        """The call, as a statement of its own, of a function that changes its copy of an argument."""
+        statement = self.run.statement(event)
+        base = re.split(r"[\[$@.]", statement.target or "")[0].strip()
+        arguments = self.run.functions.get(statement.fun or "")
+        if arguments is not None and base not in arguments:
+            return None  # the function was meant to change what is outside it
+        for call, frame in self.run.calls_above(event.frame):
+            node = self.run.nodes[call]
+            if node.kind == "expr" and node.stmt == call and node.file != self.run.adapter:
+                return event._replace(node=call, frame=frame)
+        return None
+
+    def all_zero(self, layer: int):
+        """Where a delta of this layer became zero everywhere, while its textbook value is not."""
+        right = self.state.rights[f"delta{layer}"].value
+        for event in self.run.events:
+            value = self.run.value(event)
+            if value.size in (right.size, right.shape[0]) and value.size > 1 and not np.any(value):
+                node = self.run.node(event)
+                if node.kind not in ("after", "assign", "return", "expr", "call") or node.file == self.run.adapter:
+                    continue
+                made_here = any(np.any(self.run.value(operand)) for operand in self.run.operands(event))
+                if (made_here or node.kind == "after") and self.after_forward(event):
+                    return event
+        return None
+
+    def after_forward(self, event) -> bool:
+        seen = self.state.seen.get(f"A{self.textbook.depth}")
+        firsts = [e.seq for hit in (seen.hits() if seen else []) if (e := self.run.computed(hit.ref)) is not None]
+        return bool(firsts) and event.seq > min(firsts)
+
+    def kept_as_it_was(self, old: np.ndarray):
+        """The last assignment of the old value, after the gradients, that is not the adapter's."""
+        best = None
+        for hit in self.follower.index.find(old):
+            if abs(hit.factor - 1) > 1e-9:
+                continue
+            for event in self.run.by_ref.get(hit.ref, ()):
+                node = self.run.node(event)
+                if node.kind in ("assign", "after") and node.file != self.run.adapter and self.after_forward(event):
+                    best = event if best is None or event.seq > best.seq else best
+        return best
+
+    def changed_values(self, old: np.ndarray, gradient: np.ndarray) -> list[int]:
+        """Recorded values of the form old + c·gradient: an update that was computed and then lost."""
+        t = self.textbook
+        found = []
+        for factor in [1.0, t.m, 1.0 / t.m, 2.0, 0.5, 2.0 / t.Y.shape[0]]:
+            for sign in (1, -1):
+                for hit in self.follower.index.find(old - sign * factor * t.eta * gradient, parts=True):
+                    if abs(hit.factor - 1) < 1e-9:
+                        found.append(hit.ref)
+        return found
+
+    def first_gradient(self, letter: str, layer: int):
+        seen = self.state.seen.get(f"d{letter}{layer}")
+        events = [e for hit in (seen.hits() if seen else []) if (e := self.run.computed(hit.ref)) is not None]
+        return max(events, key=lambda e: e.seq) if events else None
+
+    def nearest(self, finding: Finding):
+        """No value shows the place: the candidate's last statement that touches the quantity, or its last at all."""
+        digits = str(finding.layer or "")
+        for wanted in (finding.quantity, f"d{finding.quantity[:1]}{digits}", f"delta{digits}"):
+            seen = self.state.seen.get(wanted)
+            events = [
+                e
+                for hit in (seen.hits() if seen else [])
+                if (e := self.run.computed(hit.ref)) is not None and self.run.node(e).file != self.run.adapter
+            ]
+            if events:
+                return max(events, key=lambda e: e.seq)
+        own = [
+            e
+            for e in self.run.events
+            if self.run.node(e).file != self.run.adapter and self.run.node(e).kind in ("assign", "after", "return")
+        ]
+        return own[-1] if own else (self.run.events[-1] if self.run.events else None)
