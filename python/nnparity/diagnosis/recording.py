@@ -274,9 +274,7 @@ class CandidateProcess:
         if rehearse:
             lines.append(f"rehearse\t{rehearse}")
         numbers = Numbers()
-        for names, arrays in (("W", W), ("b", b)):
-            lines += [f"array\t{names}{i}\t{numbers.add(array)}" for i, array in enumerate(arrays, start=1)]
-        lines += [f"array\tX\t{numbers.add(X)}", f"array\tY\t{numbers.add(Y)}"]
+        lines += numbers.problem(W, b, X, Y)
         for node, occ, path, array in inject:
             _, rows, columns, offset = numbers.add(array).split("\t")
             lines.append(f"inject\t{node}\t{occ}\t{path}\t{rows}\t{columns}\t{offset}")
@@ -317,9 +315,7 @@ class CandidateProcess:
         lines += [f"file\t{self._workplace.inside(file)}"]
         lines += [f"cell\t{cell}"] if cell else []
         place, numbers = self._workplace.exchange, Numbers()
-        for names, arrays in (("W", W), ("b", b)):
-            lines += [f"array\t{names}{i}\t{numbers.add(array)}" for i, array in enumerate(arrays, start=1)]
-        lines += [f"array\tX\t{numbers.add(X)}", f"array\tY\t{numbers.add(Y)}"]
+        lines += numbers.problem(W, b, X, Y)
         for number, text in enumerate(texts):
             path = place / f"text_{number}.txt"
             path.write_text(text, encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -206,6 +207,11 @@ class Numbers:
             return f"vector\t{numbers.size}\t1\t{offset}"
         rows = numbers.shape[0]
         return f"matrix\t{rows}\t{numbers.size // max(rows, 1)}\t{offset}"
+
+    def problem(self, W: Sequence[ArrayLike], b: Sequence[ArrayLike], X: ArrayLike, Y: ArrayLike) -> list[str]:
+        """Append the arguments of a step and return their lines."""
+        named = [(f"{name}{i}", array) for name, row in (("W", W), ("b", b)) for i, array in enumerate(row, start=1)]
+        return [f"array\t{name}\t{self.add(array)}" for name, array in [*named, ("X", X), ("Y", Y)]]
 
 
 @dataclass(slots=True)
