@@ -13,8 +13,9 @@ from planted import cases_of, folders, planted_source, rows_of
 #: A fixed share of the cases for every run; `--prove` takes all of them.
 EVERY = 23
 
-#: Shares of right answers, measured over all cases of each half and rounded down; to lose one is a step back.
-LEAST = {"tuned": {"line": 0.80, "verdict": 0.90}, "held_out": {"line": 0.60, "verdict": 0.80}}
+#: Shares of right answers over all cases of a half (measured: lines 0.83 and 0.84, verdicts 0.92 on a busy machine).
+#: The search for a mending change is limited by time, hence the room below.
+LEAST = {"tuned": {"line": 0.80, "verdict": 0.90}, "held_out": {"line": 0.80, "verdict": 0.90}}
 
 
 @pytest.mark.parametrize("folder", folders(), ids=lambda folder: f"{folder.parent.name}-{folder.name}")
