@@ -74,26 +74,25 @@ class Mender:
         self.name = next((name for name, path in process.loaded.files.items() if path == self.path), self.path.name)
         self.suspects = Suspects(self.run, conclusion.labels, self.name, returned)
 
-    def text_of(self, cell: int | None) -> str | None:
-        """The text that node positions count in: the file's, or a notebook cell's."""
-        if cell is not None or self.path.suffix == ".ipynb":
+    def source(self) -> str | None:
+        """The text that node positions count in; None for a notebook, whose statements are judged by value only."""
+        if self.path.suffix == ".ipynb":
             return None
         return re.sub(r"\r\n?", "\n", read_text(self.path)).replace("\f", " ")
 
+    def returned_with(self, texts: list[str], judge: Judge) -> list:
+        """What step returns, on the judge's samples, with each text in the place of the file's own."""
+        p, left = self.probe, max(self.until - time.monotonic(), 0.1)
+        return self.process.try_texts(p.W, p.b, judge.X, judge.Y, p.eta, texts, self.path, seed=p.seed, seconds=left)
+
     def right_with(self, texts: list[str], judge: Judge) -> list[frozenset[str]]:
         """The right parameters with each text in the place of the file's own."""
-        p, left = self.probe, max(self.until - time.monotonic(), 0.1)
-        results = self.process.try_texts(p.W, p.b, judge.X, judge.Y, p.eta, texts, self.path, seed=p.seed, seconds=left)
-        return [judge.right(parts) for parts in results]
+        return [judge.right(parts) for parts in self.returned_with(texts, judge)]
 
     def settle(self, text: str) -> None:
         """Settle both judges on the constant that the untouched candidate has."""
-        p, left = self.probe, max(self.until - time.monotonic(), 0.1)
         for judge in (self.judge, self.strict):
-            (parts,) = self.process.try_texts(
-                p.W, p.b, judge.X, judge.Y, p.eta, [text], self.path, seed=p.seed, seconds=left
-            )
-            judge.settle(parts)
+            judge.settle(self.returned_with([text], judge)[0])
 
     def search(self, places: list[int], base: str | None = None) -> tuple[list[Mended], Mended | None]:
         """Changes that make more parameters right than are so already, and the first that makes all of them so.
@@ -102,7 +101,7 @@ class Mender:
         ----------
         places : the statements blamed, the likeliest first      base : a text that is changed already
         """
-        text = base or self.text_of(None)
+        text = base or self.source()
         if text is None:
             return [], None
         better: list[Mended] = []
