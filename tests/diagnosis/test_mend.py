@@ -9,6 +9,7 @@ from nnparity.diagnosis.diagnose import diagnose
 from nnparity.diagnosis.judge import few_samples
 from nnparity.diagnosis.probe import make_probe
 from nnparity.diagnosis.recording import CandidateProcess
+from nnparity.diagnosis.sources import read_sources
 
 PYTHON = """import numpy as np
 
@@ -95,7 +96,9 @@ def attempts(file, texts, seconds=4.0):
     with CandidateProcess() as process:
         process.load(file)
         plain = process.run(probe.W, probe.b, probe.X, probe.Y, probe.eta, record=False)
-        tried = process.try_texts(probe.W, probe.b, probe.X, probe.Y, probe.eta, texts, file.resolve(), seconds=seconds)
+        (source,) = read_sources({file.name: file.resolve()})
+        trials = [[(source, text)] for text in texts]
+        tried = process.try_texts(probe.W, probe.b, probe.X, probe.Y, probe.eta, trials, seconds=seconds)
         again = process.run(probe.W, probe.b, probe.X, probe.Y, probe.eta, record=False)
     return plain, tried, again
 

@@ -223,9 +223,14 @@ class Blamer:
         for ref in refs:
             for other in self.run.by_ref.get(ref, ()):
                 node = self.run.node(other)
-                if node.kind != "return" or not event.seq < other.seq < consumer.seq or other.frame == event.frame:
+                if not event.seq < other.seq < consumer.seq or other.frame == event.frame:
                     continue
-                if self.run.children.get(node.id) or node.file == self.run.adapter or "(" in node.text:
+                if node.kind in READS or node.file == self.run.adapter:
+                    continue
+                if node.kind == "return":
+                    if self.run.children.get(node.id) or "(" in node.text:
+                        continue
+                elif other.frame == consumer.frame:  # what stores its argument where it is used
                     continue
                 frame = self.run.frames.get(other.frame)
                 call = self.run.call_of(other.frame)
@@ -330,9 +335,12 @@ class Blamer:
                     continue
                 label = self.labels.get(operand.ref)
                 value = self.run.value(operand)
-                if (label is not None and label.right) or value.size < 2 or not self._varies(value):
+                number = self.run.node(current).kind == "after" or self.run.value(current).size == 1
+                if (label is not None and label.right) or not self._telling(value, number):
                     continue
                 source = self.run.computed(operand.ref)
+                if source is None and value.size == 1:
+                    source = self.run.stored(float(value.ravel()[0]))
                 if source is not None and source.seq < current.seq:
                     deeper = source
                     break
@@ -354,5 +362,9 @@ class Blamer:
         return operands
 
     @staticmethod
-    def _varies(value: np.ndarray) -> bool:
-        return bool(np.ptp(value[np.isfinite(value)]) > 0) if np.isfinite(value).any() else True
+    def _telling(value: np.ndarray, number: bool) -> bool:
+        """Whether an operand may carry a fault on: no constant; a single number only into a number."""
+        finite = value[np.isfinite(value)]
+        if value.size < 2:
+            return number and finite.size == 1 and float(finite.ravel()[0]) != round(float(finite.ravel()[0]), 3)
+        return bool(np.ptp(finite) > 0) if finite.size else True

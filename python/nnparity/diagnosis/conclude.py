@@ -10,7 +10,7 @@ import numpy as np
 from nnparity.diagnosis.blame import Blamer
 from nnparity.diagnosis.catalogue import fix_for
 from nnparity.diagnosis.explain import Explainer
-from nnparity.diagnosis.finding import Finding, evidence_of, merged
+from nnparity.diagnosis.finding import Finding, evidence_of, merged, update_text
 from nnparity.diagnosis.follow import Departure, Follower, State, Textbook, Update
 from nnparity.diagnosis.labels import factor_text, label_values
 from nnparity.diagnosis.places import Places
@@ -51,8 +51,8 @@ class Conclusion:
         kind, id = departure.kind, formula.id
         if formula.text == "?" or event is not None:
             computes = self.explainer.computes(event) if formula.text == "?" and event is not None else formula.text
-        if kind == "bug" and formula.id is None and formula.text == "?":
-            kind = "unexplained"
+        if kind in ("bug", "unexplained") and formula.id is None and formula.text == "?":
+            kind = self._kind_of_unknown(event)
         if kind == "declaration" and departure.quantity.startswith("delta") and self._computes_declared_loss():
             kind = "bug"
         finding = Finding(
@@ -75,6 +75,10 @@ class Conclusion:
             consistent = f"--{option.replace('_', '-')} {word}"
             finding.fix = f"The code is consistent with {consistent}: declare that, or compute {right.text}."
         return self._placed(finding)
+
+    def _kind_of_unknown(self, event) -> str:
+        """What is written with right values only, and is not the textbook's, is a bug, though no known mistake."""
+        return "bug" if event is not None and self.explainer.known(event) else "unexplained"
 
     def _computes_declared_loss(self) -> bool:
         """The loss value of the declared loss is computed in the step: then its delta is what was meant."""
@@ -130,9 +134,8 @@ class Conclusion:
         rounded = {name: float(f"{factor:.6g}") for name, factor in factors.items()}
         counts = Counter(rounded.values())
         scattered = len(counts) > 2 and max(counts.values()) <= len(rounded) / 2
-        common = (
-            1.0 if 1.0 in counts or scattered else max(counts, key=lambda c: (c > 0, counts[c], -abs(np.log(abs(c)))))
-        )
+        most = max(counts, key=lambda c: (c > 0, counts[c], -abs(np.log(abs(c)))))
+        common = 1.0 if (1.0 in counts and counts[most] <= len(rounded) / 2) or scattered else most
         found: list[Finding] = []
         if (common < 0 and len(counts) == 1) or (len({np.sign(c) for c in counts}) == 1 and common < 0):
             found.append(self._ascent(list(factors), abs(common)))
@@ -145,10 +148,10 @@ class Conclusion:
         for name, c in odd.items():
             groups.setdefault(float(f"{c / common:.6g}"), []).append(name)
         for ratio, names in groups.items():
-            found += self._odd(ratio, names)
+            found += self._odd(ratio, names, common)
         return found
 
-    def _odd(self, ratio: float, names: list[str]) -> list[Finding]:
+    def _odd(self, ratio: float, names: list[str], common: float) -> list[Finding]:
         update = self.state.updates[names[0]]
         letter = names[0][0]
         layers = sorted({self.state.updates[name].layer for name in names}, reverse=True)
@@ -166,7 +169,7 @@ class Conclusion:
         right = self.state.rights[quantity]
         event = None
         if not self._sibling_alike(quantity, ratio):
-            event = self.places.scaled_event(quantity, ratio)
+            event = self.places.scaled_event(quantity, ratio * common)
         event = event or self.places.returned(letter, update.layer)
         if id == "missing-half":  # the square's 2 is on all gradients or on none
             id = None
@@ -197,6 +200,7 @@ class Conclusion:
             seen is not None
             and mine is not None
             and any(abs(abs(hit.factor / ratio) - 1) < 1e-4 for hit in seen.batch)
+            and not any(abs(abs(hit.factor) - 1) < 1e-4 for hit in seen.batch)
             and any(abs(abs(hit.factor / ratio) - 1) < 1e-4 for hit in mine.batch)
         )
 
@@ -452,7 +456,7 @@ class Conclusion:
         computes = self.explainer.computes(event) if event is not None else "something that nothing explains"
         finding = Finding(
             None,
-            "unexplained",
+            self._kind_of_unknown(event),
             "update",
             update.quantity,
             layer,
@@ -471,13 +475,9 @@ class Conclusion:
         if finding.event is None:
             finding.event = self.places.nearest(finding)
         if finding.event is not None:
+            if finding.kind != "convention" and self.run.node(finding.event).file == self.run.adapter:
+                finding.event = self.places.out_of_adapter(finding.event) or finding.event
             finding.place = self.run.place(self.run.statement(finding.event))
         if not finding.fix:
             finding.fix = fix_for(finding.id, finding.quantity, finding.expected)
         return finding
-
-
-def update_text(name: str, layer: int) -> str:
-    """What plain gradient descent makes of a parameter."""
-    letter = name[0]
-    return f"{letter}{layer} − η·d{letter}{layer}"

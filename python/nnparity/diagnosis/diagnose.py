@@ -20,9 +20,9 @@ from nnparity.diagnosis.conclude import Conclusion
 from nnparity.diagnosis.crash import crash_finding
 from nnparity.diagnosis.finding import KINDS, Finding
 from nnparity.diagnosis.follow import Follower, Textbook
-from nnparity.diagnosis.judge import plain_gradients
 from nnparity.diagnosis.matching import SAME, SAME_SINGLE, ValueIndex, constant_factors, proportion
 from nnparity.diagnosis.mend import mend
+from nnparity.diagnosis.plain import plain_pass
 from nnparity.diagnosis.probe import Probe, make_probe, with_near_targets
 from nnparity.diagnosis.prove import injections
 from nnparity.diagnosis.recording import CandidateProcess, Recording, language_of
@@ -481,8 +481,9 @@ class Session:
                     and f"delta{update.layer}" not in wrong
                 ):
                     names.append(f"delta{update.layer}")
-        book_gradients = plain_gradients(conclusion.textbook, state, conclusion.textbook.X, conclusion.textbook.Y) or {}
-        for layer, (dW, db) in book_gradients.items():  # what only follows from something wrong is not right
+        t = conclusion.textbook
+        gradients = plain_pass(t, state, t.X, t.Y).gradients
+        for layer, (dW, db) in gradients.items():  # what only follows from something wrong is not right
             for letter, gradient in (("W", dW), ("b", db)):
                 used = state.used.get(f"d{letter}{layer}")
                 if used is not None and proportion(used.value, gradient, 1e-6) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnparity.diagnosis.labels import Label
-from nnparity.diagnosis.run import Run
+from nnparity.diagnosis.run import READS, Run
 
 ELEMENTWISE = {"*": "⊙", "+": "+", "-": "−", "/": "/", "^": "^", "**": "^"}
 LONGEST = 160
@@ -20,6 +20,20 @@ class Explainer:
         """What the expression of `event` computes, its labelled operands under their textbook names."""
         text = self._render(event, top=True, depth=0)
         return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+    def known(self, event) -> bool:
+        """Whether every operand of an expression is a right value of the textbook's, a number, or made of such."""
+        operands = self.run.operands(event)
+        return bool(operands) and all(self._known_operand(operand, 0) for operand in operands)
+
+    def _known_operand(self, operand, depth: int) -> bool:
+        label = self.labels.get(operand.ref)
+        if label is not None:
+            return label.right
+        if self.run.node(operand).kind == "constant":
+            return True
+        inner = [] if self.run.node(operand).kind in READS else self.run.operands(operand)
+        return depth < 6 and bool(inner) and all(self._known_operand(one, depth + 1) for one in inner)
 
     def operands(self, event) -> list[tuple[str, str | None, tuple[int, ...]]]:
         """(source text, label or None, shape) of the operands of an expression."""

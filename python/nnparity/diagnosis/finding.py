@@ -68,6 +68,12 @@ def evidence_of(value: np.ndarray, right: np.ndarray, terms: int) -> float | Non
     return float(np.max(np.abs(value - right)) / (gamma * scale))
 
 
+def update_text(name: str, layer: int) -> str:
+    """What plain gradient descent makes of a parameter."""
+    letter = name[0]
+    return f"{letter}{layer} − η·d{letter}{layer}"
+
+
 def merged(findings: list[Finding]) -> list[Finding]:
     """One statement in a loop over layers is one finding; so is one cause on W and b."""
     kept: list[Finding] = []

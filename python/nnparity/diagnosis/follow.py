@@ -15,6 +15,7 @@ import numpy as np
 
 from nnparity.diagnosis import textbook as book
 from nnparity.diagnosis.matching import SAME, Hit, ValueIndex, proportion
+from nnparity.diagnosis.plain import plain_pass
 from nnparity.diagnosis.textbook import Formula
 
 BEAM = 8
@@ -122,6 +123,7 @@ class State:
     loss: str = ""
     cost: float = 0.0
     weights: np.ndarray | None = None  # how much each sample counts, where they count unequally
+    epsilon: float = 0.0  # in the divisions of the loss
 
     def branch(self, cost: float) -> State:
         return State(
@@ -138,6 +140,7 @@ class State:
             self.loss,
             self.cost + cost,
             self.weights,
+            self.epsilon,
         )
 
 
@@ -193,7 +196,9 @@ class Follower:
                     if hits:
                         samples.append((i, tuple(hits)))
                 samples = _same_scale(samples)
-        coverage = 1.0 if batch else len(samples) / max(1, value.shape[-1] if value.ndim else 1)
+        if not batch and not samples and value.size > 2:
+            samples = list(enumerate(self.index.numbers(value)))
+        coverage = 1.0 if batch else len(samples) / max(1, value.shape[-1] if value.ndim == 2 else 1)
         self._presence[key] = Seen(batch, tuple(samples), (), coverage)
         return self._presence[key]
 
@@ -207,7 +212,9 @@ class Follower:
             running = np.zeros_like(mean)
             for i in range(m):
                 term = each(i)
-                hits = self.index.find(term, parts=True, edges=edges)
+                hits = self.index.find(term, parts=True, edges=edges) or [
+                    hit for hits in self.index.numbers(term) for hit in hits
+                ]
                 if not hits and i == 0 and not batch:
                     break
                 if hits:
@@ -258,7 +265,9 @@ class Follower:
         found, rank, another = False, 0, False
         for formula in formulas:
             seen = unscaled(self.present(formula.value))
-            if not seen:
+            if not seen or (formula.declares and np.ptp(formula.value) == 0):
+                continue
+            if not formula.right and seen.coverage < _shown(formula.value):
                 continue
             if not formula.right and _repeated(state, quantity, formula):
                 cost = COST["repeated"]
@@ -343,7 +352,7 @@ class Follower:
             new.delta[layer] = formula.value
             new.rights[quantity], new.used[quantity], new.seen[quantity] = right, formula, seen
             if formula.right and layer == t.depth:
-                new.loss = formula.declares.get("loss", t.loss)
+                new.loss, new.epsilon = formula.declares.get("loss", t.loss), formula.epsilon
                 if not t.loss_declared:
                     new.inferred["loss"] = new.loss
             if not formula.right:
@@ -393,7 +402,8 @@ class Follower:
         idle = np.all(np.isfinite(new)) and np.max(np.abs(new - old)) <= 1e-12 * max(float(np.max(np.abs(old))), 1e-300)
         if idle and np.any(new != old) and np.max(np.abs(right.value)) > 1e-9:
             for formula in formulas:  # a sum that cancels is a change of zero, up to rounding
-                if not formula.right and np.max(np.abs(formula.value)) <= 1e-12 * np.max(np.abs(delta)):
+                cancels = np.max(np.abs(formula.value)) <= 1e-12 * np.max(np.abs(delta))
+                if not formula.right and cancels and self._zeros(formula.value):
                     state.updates[name] = Update(name, layer, 1.0, -t.eta, formula, right)
                     state.used[quantity] = formula
                     state.cost += COST["departure"]
@@ -420,17 +430,18 @@ class Follower:
                 if formula.right and not odd_keep and rate > 0:
                     state.cost += 0.5
                 if not formula.right:
-                    where = self.present(formula.value)
+                    where = self._gradient_seen(formula)
                     state.departures.append(Departure(quantity, layer, "backward", formula, right, where))
                 return
-        for formula in self._beyond_the_layer(state, layer, letter):
+        for formula in [*self._of_another_delta(state, layer, letter), *self._beyond_the_layer(state, layer, letter)]:
             fit = self._fit(old, new, formula.value)
             if fit is not None and abs(fit[0] - 1) <= self.loose and old.size > 2:
                 state.updates[name] = Update(name, layer, 1.0, fit[1], formula, right)
                 state.used[quantity] = formula
                 known = any(departure.formula.id == formula.id for departure in state.departures)
                 state.cost += 2.0 if known else COST["departure"] - 1
-                state.departures.append(Departure(quantity, layer, "backward", formula, right, Seen()))
+                where = self._gradient_seen(formula) if formula.factors else Seen()
+                state.departures.append(Departure(quantity, layer, "backward", formula, right, where))
                 return
         weights = self._sample_weights(state, layer, letter, new - old)
         if weights is not None:
@@ -445,6 +456,30 @@ class Follower:
             return
         state.updates[name] = Update(name, layer, float("nan"), float("nan"), None, right)
         state.cost += COST["unknown"]
+
+    def _of_another_delta(self, state: State, layer: int, letter: str) -> Iterable[Formula]:
+        """Gradients of a delta that is wrong in this gradient only; that delta is their operand."""
+        t = self.textbook
+        if any(departure.quantity == f"delta{layer}" for departure in state.departures):
+            return
+        deltas = book.output_deltas(state, t) if layer == t.depth else book.hidden_deltas(state, t, layer, {})
+        for delta in deltas:
+            if delta.right or not np.all(np.isfinite(delta.value)):
+                continue
+            if letter == "W":
+                text, value = f"(1/m)·[{delta.text}]·A{layer - 1}ᵀ", delta.value @ state.A[layer - 1].T / t.m
+            else:
+                text, value = f"(1/m)·Σ [{delta.text}]", delta.value.mean(axis=1)
+            yield Formula(delta.id, text, value, factors=(delta.value, state.A[layer - 1]))
+
+    def _gradient_seen(self, formula: Formula) -> Seen:
+        """Where a wrong gradient was seen, as a batch's or, where it is made of the samples' own, as theirs."""
+        if not formula.factors:
+            return self.present(formula.value)
+        d, *signals = formula.factors
+        return self.present_gradient(
+            formula.value, lambda i: np.outer(d[:, i], signals[0][:, i]) if formula.value.ndim == 2 else d[:, i]
+        )
 
     def _zeros(self, value: np.ndarray) -> Seen:
         """Recorded numbers that are zero up to rounding, as sums that cancel are."""
@@ -489,19 +524,7 @@ class Follower:
         if key not in self._plain:
             W = [self.W_new[k] if k + 1 in changed else w for k, w in enumerate(t.W)]
             b = [self.b_new[k] if k + 1 in changed else v for k, v in enumerate(t.b)]
-            A, Z = {0: t.X}, {}
-            for k in range(1, t.depth + 1):
-                Z[k] = W[k - 1] @ A[k - 1] + b[k - 1][:, None]
-                A[k] = book.activation_value(state.activations[k - 1], Z[k], t.slope)
-            delta = book.delta_of(state.loss or t.loss, state.activations[-1], Z[t.depth], A[t.depth], t.Y, t.slope)
-            gradients = {}
-            for k in range(t.depth, 0, -1):
-                if delta is None:
-                    break
-                gradients[k] = (delta @ A[k - 1].T / t.m, delta.mean(axis=1))
-                if k > 1:
-                    delta = W[k - 1].T @ delta * book.activation_slope(state.activations[k - 2], Z[k - 1], t.slope)
-            self._plain[key] = gradients if len(gradients) == t.depth else None
+            self._plain[key] = plain_pass(t, state, t.X, t.Y, W, b).gradients or None
         return self._plain[key]
 
     def _fit(self, old: np.ndarray, new: np.ndarray, gradient: np.ndarray) -> tuple[float, float] | None:
@@ -543,6 +566,11 @@ class Follower:
             return None
         solution[np.abs(solution) < 1e-9 * np.max(np.abs(solution))] = 0.0
         return solution
+
+
+def _shown(value: np.ndarray) -> float:
+    """The share of the samples that can be seen one by one: those that are not all zero."""
+    return float(np.mean(np.any(value, axis=0))) if value.ndim == 2 else 1.0
 
 
 def _repeated(state: State, quantity: str, formula: Formula) -> bool:

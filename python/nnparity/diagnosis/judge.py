@@ -6,8 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from nnparity.diagnosis import textbook as book
 from nnparity.diagnosis.matching import proportion
+from nnparity.diagnosis.plain import plain_pass
 
 SAME = 1e-7  # a step of the candidate's agrees with the textbook's up to this, relative to its largest element
 
@@ -18,7 +18,7 @@ class Judge:
     def __init__(self, textbook, state, m: int):
         self.textbook, self.m = textbook, m
         self.X, self.Y = textbook.X[:, :m], textbook.Y[:, :m]
-        self.gradients = plain_gradients(textbook, state, self.X, self.Y)
+        self.gradients = plain_pass(textbook, state, self.X, self.Y).gradients
         n = textbook.Y.shape[0]
         self.constants = [1.0, float(m), 2.0, 0.5, 2.0 * m, m / 2, 1.0 / n, 2.0 / n, float(n)]
         self.names = [
@@ -31,7 +31,7 @@ class Judge:
     def factors(self, parts: list[np.ndarray]) -> dict[str, float]:
         """Parameter → the constant by which its step is the textbook's; parameters that have none are left out."""
         t, found = self.textbook, {}
-        gradients = self.gradients or {}
+        gradients = self.gradients
         for name in self.names:
             layer = int(name[1:])
             place, old = (layer - 1, t.W) if name[0] == "W" else (t.depth + layer - 1, t.b)
@@ -68,23 +68,6 @@ class Judge:
     @property
     def all(self) -> frozenset[str]:
         return frozenset(self.names)
-
-
-def plain_gradients(textbook, state, X: np.ndarray, Y: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]] | None:
-    """Layer → (dW, db) of a step by the book, with the activations and the loss of an account."""
-    t, A, Z = textbook, {0: X}, {}
-    for k in range(1, t.depth + 1):
-        Z[k] = t.W[k - 1] @ A[k - 1] + t.b[k - 1][:, None]
-        A[k] = book.activation_value(state.activations[k - 1], Z[k], t.slope)
-    delta = book.delta_of(state.loss or t.loss, state.activations[-1], Z[t.depth], A[t.depth], Y, t.slope)
-    gradients = {}
-    for k in range(t.depth, 0, -1):
-        if delta is None:
-            return None
-        gradients[k] = (delta @ A[k - 1].T / X.shape[1], delta.mean(axis=1))
-        if k > 1:
-            delta = t.W[k - 1].T @ delta * book.activation_slope(state.activations[k - 2], Z[k - 1], t.slope)
-    return gradients
 
 
 def few_samples(sizes: list[int], m: int) -> int:

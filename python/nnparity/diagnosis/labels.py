@@ -169,6 +169,9 @@ def label_values(state, textbook, index: ValueIndex, orders: Iterable[np.ndarray
         parts = text != "Y"  # rows and columns of one-hot targets are all alike
         edges = quantity.startswith("b")
         note(index.find(value, parts=parts, edges=edges), text, quantity, right, weight)
+        if parts and value.size > 2:
+            for hits in index.numbers(value):
+                note(hits, text, quantity, right, weight + 0.05)
         if kind == "samples" and value.ndim == 2 and value.shape[1] > 1:
             for order in orders:
                 note(index.find(value[:, order], parts=parts), text, quantity, right, weight)
@@ -180,6 +183,8 @@ def label_values(state, textbook, index: ValueIndex, orders: Iterable[np.ndarray
             for i in range(d.shape[1]):
                 term = d[:, i] if a is None else np.outer(d[:, i], a[:, i])
                 note(index.find(term, parts=True), text, quantity, right, weight + 0.05)
+                for hits in index.numbers(term):
+                    note(hits, text, quantity, right, weight + 0.05)
                 running = running + term
                 note(index.find(running, parts=True), f"Σ{text}", quantity, right, weight + 0.1)
     for value, text in (

@@ -7,6 +7,7 @@ scaled.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ class Hit:
 
     ref: int
     factor: float
-    layout: str  # "as is", "transposed", "flattened", "part"
+    layout: str  # "as is", "transposed", "flattened", "part", "number"
 
     @property
     def exact(self) -> bool:
@@ -79,6 +80,7 @@ class ValueIndex:
         self._edge: dict[int, list] = {}
         self._sorted: dict[tuple[int, str], tuple[np.ndarray, list]] = {}
         self._cache: dict = {}
+        self._numbers: list[tuple[float, int]] | None = None
         for ref, raw in values.items():
             value = normal_form(raw)
             if value.size == 0:
@@ -127,6 +129,33 @@ class ValueIndex:
                 hits = self._search(wanted, "edge")
             self._cache[key] = hits
         return self._cache[key]
+
+    def numbers(self, quantity: np.ndarray) -> list[tuple[Hit, ...]]:
+        """Of a quantity that a program handles number by number: the hits of each of its columns, in order.
+
+        Empty unless every number but zero was recorded as a value of its own, all with the same sign.
+        """
+        columns = normal_form(quantity)
+        if columns.ndim != 2:
+            columns = columns.reshape(-1, 1)
+        for sign in (1.0, -1.0):
+            found = [tuple(hit for number in column for hit in self._number(sign * number, sign))
+                     for column in columns.T if all(self._number(sign * number, sign) for number in column if number)]
+            if len(found) == columns.shape[1] and any(found):
+                return found
+        return []
+
+    def _number(self, number: float, sign: float) -> list[Hit]:
+        """The recorded numbers that are this one."""
+        if not number or not np.isfinite(number):
+            return []
+        if self._numbers is None:
+            rows = [(float(value), ref) for ref, value in self._whole.get(1, ()) if np.isfinite(value).all()]
+            self._numbers = sorted(rows)
+        slack = self.same * abs(number)
+        low = bisect_left(self._numbers, (number - slack,))
+        high = bisect_left(self._numbers, (number + slack, float("inf")))
+        return [Hit(ref, sign, "number") for _, ref in self._numbers[low:high]]
 
     def _search(self, wanted: np.ndarray, kind: str) -> list[Hit]:
         if wanted.size == 0 or not np.all(np.isfinite(wanted)) or not np.any(wanted):

@@ -11,20 +11,22 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from nnparity.diagnosis.finding import Finding
-from nnparity.diagnosis.header import read_text
+from nnparity.diagnosis.catalogue import fix_for
+from nnparity.diagnosis.finding import Finding, update_text
+from nnparity.diagnosis.first_wrong import first_wrong
 from nnparity.diagnosis.judge import Judge, few_samples
+from nnparity.diagnosis.records import Node
 from nnparity.diagnosis.run import Run
 from nnparity.diagnosis.slips import Change, Part, Shapes, Surroundings, changes
+from nnparity.diagnosis.sources import read_sources
 from nnparity.diagnosis.suspects import Suspects
 
 CHUNK = 50
 RANK = 0.2  # what a statement further away costs a change
-LONGEST_PHRASE = 24
+LONGEST_PHRASE = 100
 MOST_SHAPES = 40
 MOST_TRIALS = 1500
 SHARE = 0.75  # of the time for one search, where two may be needed
@@ -42,19 +44,25 @@ FACTORS = {
 }
 
 
+#: A file, and the cell of a notebook.
+Key = tuple[str, int | None]
+#: What stands in the place of some sources' own text.
+Texts = dict[Key, str]
+
+
 @dataclass(frozen=True)
 class Mended:
     """A change of one statement, and the parameters that are right with it."""
 
     statement: int
     change: Change
-    text: str  # the whole file, changed
+    texts: Texts  # with the change
     right: frozenset[str]
     line: str  # the changed line or lines
 
 
 class Mender:
-    """Tries changes of a candidate's main file.
+    """Tries changes of a candidate's sources, those of the adapter left alone.
 
     Parameters
     ----------
@@ -68,97 +76,106 @@ class Mender:
         self.run: Run = conclusion.run
         self.judge, self.strict = judge, strict
         self.seconds, self.until = seconds, 0.0
+        self.start: frozenset[str] = frozenset()  # the parameters that are right as the candidate stands
         new = {"W": conclusion.follower.W_new, "b": conclusion.follower.b_new}
         returned = {name: new[name[0]][int(name[1:]) - 1] for name in judge.names}
-        self.path: Path = process.loaded.candidate
-        self.name = next((name for name, path in process.loaded.files.items() if path == self.path), self.path.name)
-        self.suspects = Suspects(self.run, conclusion.labels, self.name, returned)
+        self.sources = {
+            (source.file, source.cell): source
+            for source in read_sources(process.loaded.files)
+            if source.file != self.run.adapter
+        }
+        self.suspects = Suspects(self.run, conclusion.labels, returned)
 
-    def source(self) -> str | None:
-        """The text that node positions count in; None for a notebook, whose statements are judged by value only."""
-        if self.path.suffix == ".ipynb":
-            return None
-        return re.sub(r"\r\n?", "\n", read_text(self.path)).replace("\f", " ")
-
-    def returned_with(self, texts: list[str], judge: Judge) -> list:
-        """What step returns, on the judge's samples, with each text in the place of the file's own."""
+    def returned_with(self, trials: list[Texts], judge: Judge) -> list:
+        """What step returns, on the judge's samples, with the texts of each trial in the place of the sources' own."""
         p, left = self.probe, max(self.until - time.monotonic(), 0.1)
-        return self.process.try_texts(p.W, p.b, judge.X, judge.Y, p.eta, texts, self.path, seed=p.seed, seconds=left)
+        edits = [[(self.sources[key], text) for key, text in texts.items()] for texts in trials]
+        return self.process.try_texts(p.W, p.b, judge.X, judge.Y, p.eta, edits, seed=p.seed, seconds=left)
 
-    def right_with(self, texts: list[str], judge: Judge) -> list[frozenset[str]]:
-        """The right parameters with each text in the place of the file's own."""
-        return [judge.right(parts) for parts in self.returned_with(texts, judge)]
+    def right_with(self, trials: list[Texts], judge: Judge) -> list[frozenset[str]]:
+        """The right parameters with the texts of each trial in the place of the sources' own."""
+        return [judge.right(parts) for parts in self.returned_with(trials, judge)]
 
-    def settle(self, text: str) -> None:
+    def settle(self) -> None:
         """Settle both judges on the constant that the untouched candidate has."""
         for judge in (self.judge, self.strict):
-            judge.settle(self.returned_with([text], judge)[0])
+            judge.settle(self.returned_with([{}], judge)[0])
 
-    def search(self, places: list[int], base: str | None = None) -> tuple[list[Mended], Mended | None]:
+    def search(self, places: list[int], base: Texts | None = None) -> tuple[list[Mended], Mended | None]:
         """Changes that make more parameters right than are so already, and the first that makes all of them so.
 
         Parameters
         ----------
-        places : the statements blamed, the likeliest first      base : a text that is changed already
+        places : the statements blamed, the likeliest first      base : texts that are changed already
         """
-        text = base or self.source()
-        if text is None:
-            return [], None
         better: list[Mended] = []
         self.until, self.tried = time.monotonic() + self.seconds, 0
         if base is None:
-            self.settle(text)
-        start = self.right_with([text], self.judge)[0]
-        queue = sorted(self.candidates(text, places, start), key=lambda item: item[0])
+            self.settle()
+        base = base or {}
+        start = self.right_with([base], self.judge)[0]
+        if not base:
+            self.start = start
+        queue = sorted(self.candidates(base, places, start), key=lambda item: item[0])
         for first in range(0, len(queue), CHUNK):
             if time.monotonic() > self.until - 0.05 or self.tried >= MOST_TRIALS:
                 break
             chunk = queue[first : first + CHUNK]
-            texts = [change.apply(text) for _, _, change in chunk]
-            self.tried += len(texts)
-            rights = self.right_with(texts, self.judge)
+            trials = [self.changed(base, statement, change) for _, statement, change in chunk]
+            self.tried += len(trials)
+            rights = self.right_with(trials, self.judge)
             found = [(k, right) for k, right in enumerate(rights) if right > start]
             if not found:
                 continue
-            strict = self.right_with([texts[k] for k, _ in found], self.strict)
+            strict = self.right_with([trials[k] for k, _ in found], self.strict)
             for (k, right), all_samples in zip(found, strict, strict=True):
                 _, statement, change = chunk[k]
                 if right == all_samples:
-                    line = _line_at(texts[k], change)
-                    better.append(Mended(statement, change, texts[k], right, line))
+                    line = _line_at(trials[k][self.key(statement)], change)
+                    better.append(Mended(statement, change, trials[k], right, line))
             whole = next((mended for mended in better if mended.right == self.judge.all), None)
             if whole is not None:
                 return better, whole
         return better, None
 
-    def candidates(self, text: str, places: list[int], right: frozenset[str]) -> Iterator[tuple[float, int, Change]]:
+    def key(self, statement: int) -> Key:
+        """The source in which a statement stands."""
+        node = self.run.nodes[statement]
+        return node.file, node.cell
+
+    def changed(self, base: Texts, statement: int, change: Change) -> Texts:
+        """The texts with a change of a statement."""
+        key = self.key(statement)
+        return {**base, key: change.apply(base.get(key, self.sources[key].text))}
+
+    def candidates(self, base: Texts, places: list[int], right: frozenset[str]) -> Iterator[tuple[float, int, Change]]:
         """(cost, statement, change) of all changes of all statements that ran."""
-        starts = [0]
-        for line in text.split("\n"):
-            starts.append(starts[-1] + len(line) + 1)
         functions = [*self.run.functions, *(name.rpartition(".")[2] for name in self.run.functions)]
         surroundings: dict[tuple, Surroundings] = {}
-        regions = self.regions(text)
+        texts = {key: base.get(key, source.text) for key, source in self.sources.items()}
+        starts = {key: _line_starts(text) for key, text in texts.items()}
+        regions = {key: self.regions(key, text) for key, text in texts.items()}
         for rank, statement in self.suspects.ranked(places, right):
-            node = self.run.nodes[statement]
-            if node.end_line >= len(starts) or node.cell is not None:
+            node, key = self.run.nodes[statement], self.key(statement)
+            if key not in texts or node.end_line >= len(starts[key]):
                 continue
-            span = (starts[node.line - 1], starts[node.end_line] - 1)
-            region = regions.get(node.fun, (1, len(starts) - 1))
-            if region not in surroundings:
-                first, last = starts[region[0] - 1], starts[min(region[1], len(starts) - 1)]
-                shapes, phrases = self.shapes(node.fun, {"name"}), self.shapes(node.fun, {"index", "call", "expr"})
-                surroundings[region] = Surroundings(text, first, last, self.language, functions, shapes, phrases)
-            parts = [part for part in [self.part(statement, text, starts)] if part is not None]
-            for change in changes(text, span, parts, surroundings[region]):
+            text, rows = texts[key], starts[key]
+            span = (rows[node.line - 1], rows[node.end_line] - 1)
+            region = regions[key].get(node.fun, (1, len(rows) - 1))
+            if (key, region) not in surroundings:
+                first, last = rows[region[0] - 1], rows[min(region[1], len(rows) - 1)]
+                shapes, phrases = self.shapes(node, {"name"}), self.shapes(node, {"index", "call", "expr"})
+                surroundings[key, region] = Surroundings(text, first, last, self.language, functions, shapes, phrases)
+            parts = [part for part in [self.part(statement, text, rows)] if part is not None]
+            for change in changes(text, span, parts, surroundings[key, region]):
                 yield change.cost + RANK * rank, statement, change
 
-    def regions(self, text: str) -> dict[str | None, tuple[int, int]]:
+    def regions(self, key: Key, text: str) -> dict[str | None, tuple[int, int]]:
         """The lines of each function: from the header above its first statement to its last."""
         lines = text.split("\n")
         found: dict[str | None, tuple[int, int]] = {}
         for node in self.run.nodes.values():
-            if node.file == self.name and node.fun is not None:
+            if (node.file, node.cell) == key and node.fun is not None:
                 low, high = found.get(node.fun, (node.line, node.end_line))
                 found[node.fun] = (min(low, node.line), max(high, node.end_line))
         header = re.compile(r"\bdef\b|\bfunction\s*\(|\blambda\b|\\\(")
@@ -193,15 +210,22 @@ class Mender:
         """The shapes of the values of events, axes of length one left out."""
         return frozenset(np.squeeze(self.run.value(event)).shape for event in events[:MOST_SHAPES])
 
-    def shapes(self, function: str | None, kinds: set[str]) -> Shapes:
-        """What expressions of a function, and what stands behind `self.` anywhere, were worth."""
+    def shapes(self, here: Node, kinds: set[str]) -> Shapes:
+        """What expressions of a statement's function, and what stands behind `self.` anywhere, were worth."""
         found: dict[str, set] = {}
         for id, events in self.run.by_node.items():
             node = self.run.nodes[id]
-            near = node.fun == function or node.text.startswith("self.")
-            if node.kind in kinds and near and node.file == self.name and len(node.text) <= LONGEST_PHRASE:
+            near = (node.file, node.fun) == (here.file, here.fun) or node.text.startswith("self.")
+            if node.kind in kinds and near and len(node.text) <= LONGEST_PHRASE:
                 found.setdefault(node.text, set()).update(self.shapes_of(events))
         return {text: frozenset(shapes) for text, shapes in found.items()}
+
+
+def _line_starts(text: str) -> list[int]:
+    starts = [0]
+    for line in text.split("\n"):
+        starts.append(starts[-1] + len(line) + 1)
+    return starts
 
 
 def _line_at(text: str, change: Change) -> str:
@@ -224,20 +248,26 @@ def mend(process, probe, conclusion, findings: list[Finding], language: str, sec
     textbook, state, run = conclusion.textbook, conclusion.state, conclusion.run
     sizes = [textbook.X.shape[0], *(w.shape[0] for w in textbook.W)]
     strict, judge = Judge(textbook, state, textbook.m), Judge(textbook, state, few_samples(sizes, textbook.m))
-    if strict.gradients is None:
+    if not strict.gradients:
         return findings
     if len(wanted) > 1:
         seconds *= SHARE
     mender = Mender(process, probe, conclusion, judge, strict, language, seconds)
     blamed = dict.fromkeys(_statement(finding, run) for finding in wanted)
-    places = [place for place in blamed if place is not None and run.nodes[place].file == mender.name]
+    callers = dict.fromkeys(caller for finding in wanted for caller in _callers(finding, run)[:1])
+    places = [place for place in {**blamed, **callers} if place is not None and mender.key(place) in mender.sources]
     better, whole = mender.search(places)
     others = [f for f in findings if f not in wanted]
     if whole is not None:
-        return findings if far_fetched(wanted, whole, run) else [moved(wanted, whole, run), *others]
+        if far_fetched(wanted, whole, run):
+            return findings
+        finding = moved(wanted, whole, run)
+        if finding.id is None or finding.id == whole.change.slip or whole.statement not in blamed:
+            retell(finding, conclusion, first_wrong(textbook, state, conclusion.follower, mender.start))
+        return [finding, *others]
     if len(wanted) > 1 and better:
         first = max(better, key=lambda mended: len(mended.right))
-        _, second = mender.search(places, first.text)
+        _, second = mender.search(places, first.texts)
         if second is not None:
             mine = _nearest(wanted, first, run)
             rest = [finding for finding in wanted if finding is not mine]
@@ -246,13 +276,27 @@ def mend(process, probe, conclusion, findings: list[Finding], language: str, sec
     return findings
 
 
+def _one_word(change: Change) -> bool:
+    """One name, attribute or element for another."""
+    return re.fullmatch(r"[\w.$@]+(\[[^\[\]]*\])*", change.new) is not None
+
+
+def _callers(finding: Finding, run: Run) -> list[int]:
+    """The statements from which the function was called in which a finding stands, the innermost first."""
+    calls = run.calls_above(finding.event.frame) if finding.event is not None else ()
+    return [run.nodes[call].stmt for call, _ in calls if call in run.nodes]
+
+
 def far_fetched(bugs: list[Finding], mended: Mended, run: Run) -> bool:
     """Whether a change elsewhere only undoes what a known mistake does at the place where it was recognised.
 
     A forgotten factor can be brought in at many places; the place where the value was recognised, and where the right
-    value mends the step, is then the better witness, unless the change is a mere slip.
+    value mends the step, is then the better witness, unless the change is a mere slip.  A helper that is given
+    another argument by one of its callers is not to blame.
     """
     first = bugs[0]
+    if _one_word(mended.change) and mended.statement in _callers(first, run):
+        return False
     here = _statement(first, run) == mended.statement
     return len(bugs) == 1 and not here and first.proved and first.id in FACTORS and mended.change.cost > A_SLIP
 
@@ -283,11 +327,29 @@ def moved(bugs: list[Finding], mended: Mended, run: Run) -> Finding:
     if not here:
         if finding.kind == "crash":
             finding.computes += f" (it stops at line {finding.place['line']})"
-        finding.event = next(event for event in run.events if run.node(event).stmt == mended.statement)
+        own = run.by_node.get(mended.statement)  # the value of the statement as a whole, where it was recorded
+        finding.event = own[0] if own else next(e for e in run.events if run.node(e).stmt == mended.statement)
         finding.place = run.place(statement)
-    if finding.kind == "unexplained":
+    if finding.kind in ("bug", "unexplained"):
         finding.kind = "bug"
-        finding.id = finding.id or mended.change.slip
+    finding.id = finding.id or mended.change.slip
     finding.proved = True
     finding.mended = mended.line
     return finding
+
+
+def retell(finding: Finding, conclusion, quantity: str | None) -> None:
+    """Tell a finding whose place is proved by the quantity that its statement is the first to miss."""
+    recognised = finding.id in FACTORS or finding.kind == "crash"
+    if finding.id == "accumulator-not-reset" and not (quantity or "").startswith(("dW", "db")):
+        finding.id = None
+    if quantity is None or quantity == finding.quantity or recognised:
+        return
+    letter, layer = ("delta", int(quantity[5:])) if quantity.startswith("delta") else (
+        quantity.removesuffix("_new").rstrip("0123456789"), int("".join(filter(str.isdigit, quantity))))  # fmt: skip
+    finding.quantity, finding.layer = quantity, layer
+    finding.phase = "update" if quantity.endswith("_new") else "forward" if letter in ("Z", "A") else "backward"
+    right = conclusion.state.rights.get(quantity)
+    finding.expected = right.text if right is not None else update_text(quantity, layer)
+    finding.computes = conclusion.explainer.computes(finding.event) if finding.event is not None else finding.computes
+    finding.fix = fix_for(finding.id, finding.quantity, finding.expected)

@@ -84,6 +84,30 @@ class Places:
             return self.returned_inside(new) or self.returned_number(new) or best
         return best
 
+    def out_of_adapter(self, event):
+        """What the candidate handed to an expression of the adapter's, unless all of that is right; else None."""
+        waiting, seen = [event], set()
+        handed, mixed = None, False
+        while waiting:
+            for operand in self.run.operands(waiting.pop(0)):
+                maker = self.run.computed(operand.ref)
+                label = self.blamer.labels.get(operand.ref)
+                mixed = mixed or (label is not None and label.right and re.fullmatch(r"[Wb]\d+", label.quantity))
+                if operand.ref in seen or maker is None:
+                    continue
+                seen.add(operand.ref)
+                if self.run.node(maker).file == self.run.adapter:
+                    waiting.append(maker)
+                elif self.run.value(operand).size > 1:
+                    if label is None or not label.right:
+                        return maker
+                    handed = handed or maker
+        if handed is None:  # lists of rows: by their numbers
+            numbers = [float(self.run.values[ref].ravel()[0]) for ref in seen if self.run.values[ref].size > 1]
+            stored = [found for number in numbers for found in [self.run.stored(number)] if found is not None]
+            handed = max(stored, key=lambda found: found.seq, default=None)
+        return None if mixed else handed
+
     def returned_inside(self, new: np.ndarray):
         """The event that computed a matrix of weights and biases of which the returned array is a part."""
         events = []
@@ -100,14 +124,13 @@ class Places:
                 event = self.run.computed(hit.ref) if abs(hit.factor - 1) < 1e-12 else None
                 if event is not None and self.run.node(event).file != self.run.adapter:
                     return event
-        return None
+        return self.run.stored(float(new.ravel()[0]))
 
     def scaled_event(self, quantity: str, ratio: float):
         seen = self.state.seen.get(quantity)
         if seen is None:
             return None
-        hits = [hit for hit in seen.batch if abs(abs(hit.factor) - 1) > 1e-9]
-        near = [hit for hit in hits if abs(abs(hit.factor / ratio) - 1) < 1e-4]
+        near = [hit for hit in seen.batch if abs(abs(hit.factor / ratio) - 1) < 1e-4]
         events = [event for hit in near if (event := self.run.computed(hit.ref)) is not None]
         return min(events, key=lambda event: event.seq) if events else None
 

@@ -80,7 +80,10 @@ def injections(finding: Finding, run: Run, textbook, follower, state) -> list[tu
         for i, hits in seen.samples:
             for hit in hits:
                 event = _origin(run, hit.ref, finding)
-                if event is not None:
+                if event is not None and hit.layout == "number":
+                    unit = np.argmin(np.abs(hit.factor * wrong[:, i] - run.value(event)))
+                    put(event, np.reshape(hit.factor * right[unit, i], run.value(event).shape))
+                elif event is not None:
                     put(event, adapt(right[:, i], run.value(event), wrong[:, i], hit.factor))
     if not found:
         for name in finding.covers:

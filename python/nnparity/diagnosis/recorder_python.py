@@ -225,8 +225,7 @@ class Child:
 
     def tries(self, request):
         """Take a step with each changed text; return the response."""
-        file, cell = request.one("file"), request.one("cell")
-        paths = [line[0] for line in request.all("text")]
+        edits = request.all("trial")
         loader, nothing = trials_of.trial_loader(loader_of.Loader), source.Book()
 
         def numbers_of(result):
@@ -243,11 +242,10 @@ class Child:
             lambda: self.seed(request),
             numbers_of,
         )
-        half = paths[::2], paths[1::2]
+        half, seconds = (edits[::2], edits[1::2]), float(request.one("seconds"))
         with printed(), np.errstate(all="ignore"):
-            limits = file, int(cell) if cell else None, float(request.one("seconds"))
-            first, second = trials_of.in_two(lambda share: list(trials.run(map(read, half[share]), *limits)), self.exit)
-        results = [None] * len(paths)
+            first, second = trials_of.in_two(lambda share: list(trials.run(half[share], seconds)), self.exit)
+        results = [None] * len(edits)
         results[: 2 * len(first) : 2], results[1 : 2 * len(second) : 2] = first, second
         items = [{"t": "trial", "shapes": None if parts is None else [list(part.shape) for part in parts]}
                  for parts in results]  # fmt: skip
@@ -439,12 +437,6 @@ class Child:
             and node["line"] <= line <= node["end_line"]
         ]
         return min(roots, key=lambda node: node["end_line"] - node["line"], default=None)
-
-
-def read(path):
-    """Return a text file as it is."""
-    with open(path, encoding="utf-8") as stream:
-        return stream.read()
 
 
 def events(found):

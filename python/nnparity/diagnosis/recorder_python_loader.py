@@ -167,7 +167,9 @@ class Loader:
             cells = notebook_cells(file) if file.endswith(".ipynb") else [(None, source_text(file))]
             pieces, imported = [], set()
             for cell, text in cells:
-                pieces.append(self.prepare(Piece(file, cell, self.edited.get((file, cell), text)), imported))
+                text = self.edited.get((file, cell), text)
+                text = text if cell is None else plain_python(text)
+                pieces.append(self.prepare(Piece(file, cell, text), imported))
             self.pieces[file] = pieces
         return self.pieces[file]
 
@@ -405,7 +407,7 @@ def notebook_cells(file):
     for number, cell in enumerate(cells, start=1):
         if cell.get("cell_type") == "code":
             source = cell.get("source", cell.get("input", ""))
-            found.append((number, plain_python("".join(source))))
+            found.append((number, "".join(source)))
     return found
 
 

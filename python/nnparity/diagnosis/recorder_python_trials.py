@@ -54,6 +54,12 @@ def trial_loader(loader):
     return TrialLoader
 
 
+def read(path):
+    """Return the text of a file."""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def in_two(work, leave):
     """Return what work(0) and work(1) return, the second from a fork; an empty list where that fork dies."""
     reading, writing = os.pipe()
@@ -91,30 +97,30 @@ class Trials:
         self.limit = LEAST_SECONDS
         self.own = self.modules_of_the_candidate()
 
-    def run(self, texts, file, cell, seconds):
-        """Yield, for the text of each trial, what step returned or None; stops when the seconds are over."""
+    def run(self, trials, seconds):
+        """Yield, for the edits of each trial, what step returned or None; stops when the seconds are over."""
         began = time.monotonic()
         self.limit = max(seconds, LEAST_SECONDS)
-        self.attempt(None, file, cell)  # reads and compiles what every trial will need
+        self.attempt(())  # reads and compiles what every trial will need
         self.own |= self.modules_of_the_candidate()
         warm = time.monotonic()
-        self.attempt(None, file, cell)
+        self.attempt(())
         self.limit = max(LEAST_SECONDS, SLOWER * (time.monotonic() - warm), 3 * (warm - began))
-        for text in texts:
+        for edits in trials:
             if time.monotonic() - began > seconds:
                 return
-            yield self.attempt(text, file, cell)
+            yield self.attempt(edits)
 
-    def attempt(self, text, file, cell):
-        """Load and step once, with that text in the place of the file's (of its cell's) own."""
+    def attempt(self, edits):
+        """Load and step once; `edits` has three for each changed source: its new text's file, its path, its cell."""
         sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "_nnparity_loader"]
         for name in self.own:
             sys.modules.pop(name, None)
         signal.setitimer(signal.ITIMER_REAL, self.limit, 0.5)
         try:
             loader = self.make_loader()
-            if text is not None:
-                loader.edited[os.path.abspath(file), cell] = text
+            for text, file, cell in zip(edits[::3], edits[1::3], edits[2::3], strict=True):
+                loader.edited[os.path.abspath(file), int(cell) if cell else None] = read(text)
             namespace = loader.load(*self.load, as_step=self.as_step)
             self.prepare()
             return self.read(namespace["step"](*self.arguments()))

@@ -42,7 +42,11 @@ from nnparity.diagnosis.records import (
     read_values,
     same_outcome,
 )
+from nnparity.diagnosis.sources import Source
 from nnparity.diagnosis.workplace import Workplace
+
+#: A source with another text than its own.
+Edit = tuple[Source, str]
 
 __all__ = [
     "CandidateProcess",
@@ -288,18 +292,15 @@ class CandidateProcess:
         X: ArrayLike,
         Y: ArrayLike,
         eta: float,
-        texts: Sequence[str],
-        file: Path,
-        cell: int | None = None,
+        trials: Sequence[Sequence[Edit]],
         seed: int = 1,
         seconds: float = 2.0,
     ) -> list[list[Array] | None]:
-        """Take a step with each of some changed texts of one file of the candidate; nothing is recorded or kept.
+        """Take a step with each of some changes of the candidate's sources; nothing is recorded or kept.
 
         Parameters
         ----------
-        texts : the whole text of the file, or of its cell, for each trial
-        file : the untouched file        cell : 1-based cell of a notebook
+        trials : for each trial, the sources that differ, each with its whole text
         seconds : for all trials together
 
         Returns
@@ -312,14 +313,15 @@ class CandidateProcess:
         if self._child is None or self._child.poll() is not None:
             self._load()
         lines = ["kind\ttry", f"seed\t{seed}", f"eta\t{eta:.17g}", f"seconds\t{seconds:g}"]
-        lines += [f"file\t{self._workplace.inside(file)}"]
-        lines += [f"cell\t{cell}"] if cell else []
         place, numbers = self._workplace.exchange, Numbers()
         lines += numbers.problem(W, b, X, Y)
-        for number, text in enumerate(texts):
-            path = place / f"text_{number}.txt"
-            path.write_text(text, encoding="utf-8")
-            lines.append(f"text\t{path}")
+        for number, edits in enumerate(trials):
+            line = "trial"
+            for k, (source, text) in enumerate(edits):
+                path = place / f"text_{number}_{k}.txt"
+                path.write_text(text, encoding="utf-8")
+                line += f"\t{path}\t{self._workplace.inside(source.path)}\t{source.cell or ''}"
+            lines.append(line)
         answer = self._ask(lines, numbers.parts, 2 * seconds + GRACE)
         for path in place.glob("text_*.txt"):
             path.unlink()
@@ -337,7 +339,7 @@ class CandidateProcess:
                 parts.append(answer.numbers[offset : offset + size].reshape(shape, order="F"))
                 offset += size
             results.append(parts)
-        return results + [None] * (len(texts) - len(results))
+        return results + [None] * (len(trials) - len(results))
 
     def run_twice(
         self,

@@ -9,6 +9,8 @@ import numpy as np
 
 #: Kinds of nodes that only pass a value on.
 READS = {"name", "index", "constant"}
+#: Elements of an array that is searched for a number.
+MOST_NUMBERS = 2000
 STATEMENTS = {"assign", "return", "expr", "after"}
 
 
@@ -104,6 +106,17 @@ class Run:
             if self.node(event).kind not in READS:
                 return event
         return events[0] if events else None
+
+    def stored(self, number: float):
+        """The first event of the candidate's whose value holds a number among others, as lists of rows do."""
+        events = [
+            event
+            for ref, value in self.values.items()
+            if 1 < value.size <= MOST_NUMBERS and np.any(value == number)
+            for event in [self.computed(ref)]
+            if event is not None and self.node(event).file != self.adapter
+        ]
+        return min(events, key=lambda event: event.seq, default=None)
 
     def computed(self, ref: int):
         """The innermost event that computed a value: neither a read nor the whole statement around a computation."""

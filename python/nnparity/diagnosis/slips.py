@@ -58,6 +58,8 @@ FLIPS = {"TRUE": "FALSE", "FALSE": "TRUE", "True": "False", "False": "True", "T"
 
 LIKELY, POSSIBLE, FAR = 0.0, 1.5, 3.5
 UNLIKE = 3.0  # shapes differ
+LONGEST_PHRASE = 24  # characters of an expression that is tried in the place of another
+SHORTEST_REPEATED = 6  # characters of an expression that is looked for inside of others
 
 
 #: What expressions were worth: text → shapes, axes of length one left out; {()} is a number.
@@ -166,7 +168,8 @@ class Surroundings:
         shapes: Shapes,
         phrases: Shapes,
     ):  # fmt: skip
-        self.shapes, self.phrases = shapes, phrases
+        self.shapes, self.longer = shapes, list(phrases)
+        self.phrases = {phrase: held for phrase, held in phrases.items() if len(phrase) <= LONGEST_PHRASE}
         inside = tokens_of(text[first:last], language)
         everywhere = tokens_of(text, language)
         self.language = language
@@ -194,7 +197,10 @@ def changes(text: str, span: tuple[int, int], parts: list[Part], around: Surroun
     first, last = span
     language = around.language
     tokens = [Token(t.start + first, t.end + first, t.text, t.kind) for t in tokens_of(text[first:last], language)]
-    for change in (*_of_tokens(text, tokens, around), *_of_parts(text, parts, around), *_of_order(text, span)):
+    for change in (
+        *_of_tokens(text, tokens, around), *_of_parts(text, parts, around), *_of_order(text, span),
+        *_throughout(text, tokens, around), *_left_out(text, span, language),
+    ):  # fmt: skip
         key = (change.start, change.end, change.new)
         if key not in seen and text[change.start : change.end] != change.new:
             seen.add(key)
@@ -213,6 +219,12 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
                 yield from _of_slice(tokens, k)
         elif token.kind == "number":
             yield from _of_number(token, before, after)
+            if token.text in ("0", "0.0", "0L"):
+                ends = ("[-1]", "[0]") if language == "Python" else ("[1]", "[length({})]")
+                vectors = [name for name, shapes in around.shapes.items() if any(len(shape) == 1 for shape in shapes)]
+                for place, name in enumerate(vectors[:6]):
+                    for end in ends:
+                        yield Change(*at, name + end.format(name), POSSIBLE + 0.2 + 0.1 * place)
             for place, number in enumerate(around.numbers[:12]):
                 yield Change(*at, number, POSSIBLE + 0.05 * place)
             for place, name in enumerate(name for name in around.names if around.shapes.get(name) == NUMBER):
@@ -245,6 +257,29 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
             end = next((k for k in range(k, len(tokens)) if tokens[k].text in (",", ")")), None)
             if end is not None and before == ",":
                 yield Change(tokens[tokens.index(token) - 1].start, tokens[end].start, "", POSSIBLE)
+
+
+def _throughout(text: str, tokens: list[Token], around: Surroundings) -> Iterator[Change]:
+    """A name that stands several times in a statement, replaced wherever it does."""
+    start = next((k for k, token in enumerate(tokens) if token.text in ASSIGNMENTS), -1) + 1
+    words = [token.text for token in tokens[start:] if token.kind == "name"]
+    for word in _distinct(word for word in words if words.count(word) > 1):
+        places = [token for token in tokens[start:] if token.kind == "name" and token.text == word]
+        first, last = places[0].start, places[-1].end
+        for change in _named((first, last), word, around.names, 8):
+            new = "".join(
+                text[before.end : token.start] + change.new for before, token in pairwise(places)
+            )  # fmt: skip
+            unlike = around.unlike(around.shapes.get(word, frozenset()), change.new)
+            yield replace(change, new=change.new + new, cost=change.cost + unlike + 0.3)
+
+
+def _left_out(text: str, span: tuple[int, int], language: str) -> Iterator[Change]:
+    """A statement too many."""
+    own = text[slice(*span)]
+    head = own[: len(own) - len(own.lstrip())]
+    if not own.rstrip().endswith((":", "{")):
+        yield Change(*span, head + ("pass" if language == "Python" else "NULL"), POSSIBLE)
 
 
 def _of_operator(text: str, tokens: list[Token], k: int, language: str) -> Iterator[Change]:
@@ -388,6 +423,9 @@ def _replaced(text: str, part: Part, around: Surroundings) -> Iterator[Change]:
         for place, name in enumerate(around.names[:30]):
             cost = POSSIBLE + 0.5 + 0.05 * place + around.unlike(part.shapes, name)
             yield Change(part.start, part.end, name, cost)
+    if part.array and len(own) >= SHORTEST_REPEATED:
+        for phrase in [phrase for phrase in around.longer if own in phrase and phrase != own][:4]:
+            yield Change(part.start, part.end, phrase, LIKELY + 0.5)
     if part.array:
         alike = [phrase for phrase, shapes in around.phrases.items() if shapes & part.shapes and phrase != own]
         for place, phrase in enumerate(alike[:16]):

@@ -11,19 +11,19 @@ from nnparity.diagnosis.run import Run
 
 
 class Suspects:
-    """The statements of one file in one recorded run.
+    """The statements of the candidate in one recorded run.
 
     Parameters
     ----------
-    run : Run      labels : ref → Label      file : the name of the file
+    run : Run      labels : ref → Label
     returned : parameter → what step returned of it
     """
 
-    def __init__(self, run: Run, labels, file: str, returned: dict[str, np.ndarray]):
-        self.run, self.labels, self.name, self.returned = run, labels, file, returned
+    def __init__(self, run: Run, labels, returned: dict[str, np.ndarray]):
+        self.run, self.labels, self.returned = run, labels, returned
 
     def ranked(self, places: list[int], right: frozenset[str]) -> list[tuple[float, int]]:
-        """Statements of the main file by how suspicious they are.
+        """Statements, but those of the adapter, by how suspicious they are.
 
         Nearest are those blamed, then those around them that hold a value unknown to the textbook.  A statement that
         has a part in a right parameter is less suspicious, one that has none in a wrong parameter hardly at all.
@@ -32,7 +32,7 @@ class Suspects:
         unknown: set[int] = set()
         for event in self.run.events:
             node = self.run.node(event)
-            if node.file != self.name or node.cell is not None:
+            if node.file == self.run.adapter:
                 continue
             order.setdefault(node.stmt, len(order))
             label = self.labels.get(event.ref)
@@ -63,7 +63,7 @@ class Suspects:
                 for ref, known in self.run.values.items()
                 if known.size == value.size and np.array_equal(np.ravel(known, order="F"), np.ravel(value, order="F"))
                 for event in [self.run.computed(ref)]
-                if event is not None and self.run.node(event).file == self.name
+                if event is not None and self.run.node(event).file != self.run.adapter
             ]
             if events:
                 found[name in right].append(self.run.nodes[min(events, key=lambda event: event.seq).node].stmt)
@@ -90,9 +90,9 @@ class Suspects:
                 statement = run.nodes[event.node].stmt
                 found.add(statement)
                 for other in self.neighbours(event, statement):
-                    value = run.value(other)
-                    telling = value.size > 1 or float(value.ravel()[0]) != round(float(value.ravel()[0]), 3)
-                    if other.ref not in seen and value.size and telling:
+                    value = run.value(other).ravel()
+                    telling = value.size > 1 or (value.size == 1 and float(value[0]) != round(float(value[0]), 3))
+                    if other.ref not in seen and telling:
                         seen.add(other.ref)
                         waiting.append(other.ref)
         return found

@@ -34,6 +34,10 @@ LOSSES = [
 ]
 
 
+#: Small numbers in the divisions of a loss that show in its derivative; still smaller ones drown in rounding.
+EPSILONS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
+
+
 @dataclass(frozen=True)
 class Formula:
     """One way to compute a quantity: the right one (`id` is None and `right`) or a departure from it."""
@@ -46,6 +50,8 @@ class Formula:
     parts: tuple = ()  # wrong intermediate values that lead to it, innermost first
     used: tuple = ()  # the operand that stands in another's place
     declares: dict = field(default_factory=dict)  # the network options under which it would be right
+    epsilon: float = 0.0  # the small number that keeps a division by zero away
+    factors: tuple = ()  # of a gradient: the delta, and for dW the signal, n × m each
 
 
 def quiet(function):
@@ -99,6 +105,20 @@ def loss_slope(loss: str, A: np.ndarray, Y: np.ndarray) -> np.ndarray | None:
         return losses.loss_gradient(network, A, Y, FAST)
     except (InputError, FloatingPointError, ZeroDivisionError):
         return None
+
+
+@quiet
+def guarded_delta(loss: str, output: str, Z: np.ndarray, A: np.ndarray, Y: np.ndarray, epsilon: float, slope: float):
+    """delta[L] of a cross-entropy whose divisions are kept from zero by an epsilon; None for other losses."""
+    if loss == "binary_cross_entropy":
+        gradient = (1 - Y) / (1 - A + epsilon) - Y / (A + epsilon)
+    elif loss == "categorical_cross_entropy":
+        gradient = -Y / (A + epsilon)
+    else:
+        return None
+    if output.split("+")[-1] == "softmax":
+        return A * (gradient - (gradient * A).sum(axis=0))
+    return gradient * activation_slope(output, Z, slope)
 
 
 def softmax_over(Z: np.ndarray, axis: int | None) -> np.ndarray:
@@ -360,6 +380,12 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
                 declares={"loss": other},
                 omits=kind == "missing-output-derivative",
             )
+    for other in names if not known else [loss]:
+        for epsilon in EPSILONS:
+            value = guarded_delta(other, name, Z, A, Y, epsilon, slope)
+            if value is not None:
+                yield Formula(None, f"{delta_text(other, name, L)}, with {epsilon:g} in its divisions", value,
+                              right=True, declares={"loss": other}, epsilon=epsilon)  # fmt: skip
     error = A - Y
     factors = list(slopes(name, Z, A, L, slope, {k: (state.Z[k], state.A[k]) for k in state.Z}))
     ones = np.ones_like(A)
@@ -534,6 +560,8 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
         early = w - scale * textbook.eta * step
         if layer + 1 not in new_weights or not np.allclose(early, new_weights[layer + 1], rtol=1e-9):
             backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1}", early.T @ d))
+    one_each = np.column_stack([(w - textbook.eta * np.outer(d[:, i], A[:, i])).T @ d[:, i] for i in range(d.shape[1])])
+    backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1} of each sample", one_each))
     if w.shape[0] == w.shape[1]:
         backs.append(Formula("transposed", f"W{layer + 1}·delta{layer + 1}", w @ d))
     for other, weights in enumerate(W, start=1):
@@ -592,18 +620,20 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     m = textbook.m
     W = textbook.W[layer - 1]
     name, before = f"delta{layer}", f"A{layer - 1}"
-    yield Formula(None, f"(1/m)·{name}·{before}ᵀ", d @ a.T / m, right=True)
+    yield Formula(None, f"(1/m)·{name}·{before}ᵀ", d @ a.T / m, right=True, factors=(d, a))
     if W.shape[0] == W.shape[1]:
         yield Formula("transposed", f"(1/m)·{before}·{name}ᵀ", a @ d.T / m)
     for other, signal in state.A.items():
         if other != layer - 1 and signal.shape == a.shape:
-            yield Formula("wrong-layer", f"(1/m)·{name}·A{other}ᵀ", d @ signal.T / m, used=(signal,))
+            yield Formula("wrong-layer", f"(1/m)·{name}·A{other}ᵀ", d @ signal.T / m, used=(signal,),
+                          factors=(d, signal))  # fmt: skip
     for other, signal in state.Z.items():
         if signal.shape == a.shape:
-            yield Formula("wrong-layer", f"(1/m)·{name}·Z{other}ᵀ", d @ signal.T / m, used=(signal,))
+            yield Formula("wrong-layer", f"(1/m)·{name}·Z{other}ᵀ", d @ signal.T / m, used=(signal,),
+                          factors=(d, signal))  # fmt: skip
     for other, delta in state.delta.items():
         if other != layer and delta.shape == d.shape:
-            yield Formula("wrong-layer", f"(1/m)·delta{other}·{before}ᵀ", delta @ a.T / m)
+            yield Formula("wrong-layer", f"(1/m)·delta{other}·{before}ᵀ", delta @ a.T / m, factors=(delta, a))
     if min(W.shape) > 1 and W.shape[0] != W.shape[1]:
         gradient = d @ a.T / m
         for order, other in (("F", "C"), ("C", "F")):
@@ -614,7 +644,7 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
             )
     for words, signal in ((f"Z{layer}", state.Z[layer]), (f"A{layer}", state.A[layer]), ("Y", textbook.Y)):
         if signal.shape == d.shape:
-            yield Formula(None, f"(1/m)·{words}·{before}ᵀ", signal @ a.T / m)
+            yield Formula(None, f"(1/m)·{words}·{before}ᵀ", signal @ a.T / m, factors=(signal, a))
     for sample, words in ((0, "first"), (m - 1, "last")):
         yield Formula(
             "batch-lost", f"{name}·{before}ᵀ of the {words} sample only", np.outer(d[:, sample], a[:, sample])
@@ -626,16 +656,18 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     if W.shape[0] == W.shape[1]:
         yield Formula("weights-for-inputs", f"{name}·{name}ᵀ·W{layer}", d @ d.T @ W)
     yield Formula(None, f"mean({name}), the same for every input", np.broadcast_to(d.mean(axis=1)[:, None], W.shape))
-    yield Formula(None, f"(1/m)·|{name}|·{before}ᵀ", np.abs(d) @ a.T / m)
-    yield Formula(None, f"(1/m)·{name}·({before} − 1)ᵀ", d @ (a - 1).T / m)
-    yield Formula(None, f"(1/m)·{name}·({before}²)ᵀ", d @ (a**2).T / m)
+    yield Formula(None, f"(1/m)·|{name}|·{before}ᵀ", np.abs(d) @ a.T / m, factors=(np.abs(d), a))
+    yield Formula(None, f"(1/m)·{name}·({before} − 1)ᵀ", d @ (a - 1).T / m, factors=(d, a - 1))
+    yield Formula(None, f"(1/m)·{name}·({before}²)ᵀ", d @ (a**2).T / m, factors=(d, a**2))
     if layer == textbook.depth:
         error = state.A[layer] - textbook.Y
-        yield Formula("missing-output-derivative", f"(1/m)·(A{layer} − Y)·{before}ᵀ", error @ a.T / m)
+        yield Formula("missing-output-derivative", f"(1/m)·(A{layer} − Y)·{before}ᵀ", error @ a.T / m,
+                      factors=(error, a))  # fmt: skip
     else:
         back = textbook.W[layer].T @ state.delta[layer + 1]
         yield Formula(
-            "missing-activation-derivative", f"(1/m)·(W{layer + 1}ᵀ·delta{layer + 1})·{before}ᵀ", back @ a.T / m
+            "missing-activation-derivative", f"(1/m)·(W{layer + 1}ᵀ·delta{layer + 1})·{before}ᵀ", back @ a.T / m,
+            factors=(back, a),
         )
 
 
@@ -661,7 +693,7 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         yield Formula("batch-lost", f"{name} of the {words} sample only", d[:, sample])
     for other, delta in state.delta.items():
         if other != layer:
-            yield Formula("wrong-layer", f"(1/m)·Σ delta{other}", np.resize(delta.mean(axis=1), n))
+            yield Formula("wrong-layer", f"(1/m)·Σ delta{other}", np.resize(delta.mean(axis=1), n), factors=(delta,))
     if state.A[layer].shape == d.shape:
         yield Formula(None, f"(1/m)·Σ A{layer}", state.A[layer].mean(axis=1))
         yield Formula(None, f"(1/m)·Σ {name} ⊙ A{layer}", (d * state.A[layer]).mean(axis=1))
@@ -670,10 +702,12 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     yield Formula(None, f"(1/m)·Σ {name} ⊙ b{layer}", d.mean(axis=1) * b)
     if layer == textbook.depth:
         yield Formula(
-            "missing-output-derivative", f"(1/m)·Σ (A{layer} − Y)", (state.A[layer] - textbook.Y).mean(axis=1)
+            "missing-output-derivative", f"(1/m)·Σ (A{layer} − Y)", (state.A[layer] - textbook.Y).mean(axis=1),
+            factors=(state.A[layer] - textbook.Y,),
         )
     else:
         back = textbook.W[layer].T @ state.delta[layer + 1]
-        yield Formula("missing-activation-derivative", f"(1/m)·Σ W{layer + 1}ᵀ·delta{layer + 1}", back.mean(axis=1))
+        yield Formula("missing-activation-derivative", f"(1/m)·Σ W{layer + 1}ᵀ·delta{layer + 1}", back.mean(axis=1),
+                      factors=(back,))  # fmt: skip
         if state.delta[layer + 1].shape[0] == n:
             yield Formula("wrong-layer", f"(1/m)·Σ delta{layer + 1}", state.delta[layer + 1].mean(axis=1))

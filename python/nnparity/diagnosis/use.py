@@ -14,6 +14,7 @@ from nnparity.diagnosis.run import READS, Run
 from nnparity.diagnosis.textbook import Formula
 
 MOST = 3  # accounts that one unknown quantity may open
+MOST_NUMBERS = 2000  # evaluations of an expression, in code that works number by number
 
 
 class ByUse:
@@ -26,7 +27,7 @@ class ByUse:
     def candidates(self, n: int, m: int) -> Iterator[tuple[np.ndarray, Seen]]:
         """Values of n units x m samples: whole batches, and expressions evaluated once per sample."""
         seen_refs = set()
-        per_node = defaultdict(list)
+        per_node, numbers = defaultdict(list), defaultdict(list)
         for event in self.run.events:
             if self.run.node(event).kind in READS:
                 continue
@@ -37,6 +38,8 @@ class ByUse:
                     yield form, Seen((Hit(event.ref, 1.0, "as is"),), (), (), 1.0)
             if (value.size == n and value.ndim == 1) or (n == 1 and value.ndim == 0):
                 per_node[event.node, event.path].append((event.ref, value.reshape(n)))
+            elif value.ndim == 0:
+                numbers[event.node].append((event.ref, float(value)))
         for rows in per_node.values():
             if len(rows) % m == 0 and len(rows) >= m:
                 step = len(rows) // m
@@ -46,6 +49,8 @@ class ByUse:
                     if np.all(np.isfinite(form)):
                         hits = tuple((i, (Hit(ref, 1.0, "as is"),)) for i, (ref, _) in enumerate(chosen))
                         yield form, Seen((), hits, (), 1.0)
+        for row in numbers.values():
+            yield from _number_by_number(row, n, m)
 
     def __call__(self, follower: Follower, state: State, quantity: str, layer: int):
         test = {"Z": self._feeds_activation, "A": self._feeds_next_layer, "d": self._feeds_gradient}[quantity[0]]
@@ -89,6 +94,19 @@ class ByUse:
             and t.m > 1
             and follower.index.find(np.outer(value[:, 1], state.A[layer - 1][:, 1]), parts=True)
         )
+
+
+def _number_by_number(row: list[tuple[int, float]], n: int, m: int) -> Iterator[tuple[np.ndarray, Seen]]:
+    """An expression evaluated once for each unit of each sample, perhaps for the units of other layers in between."""
+    if len(row) % m or len(row) < n * m or len(row) > MOST_NUMBERS:
+        return
+    width = len(row) // m
+    for first in dict.fromkeys((0, width - n)):
+        chosen = [row[i * width + first : i * width + first + n] for i in range(m)]
+        form = np.array([[value for _, value in sample] for sample in chosen]).T
+        if np.all(np.isfinite(form)) and np.ptp(form) > 0:
+            hits = tuple((i, tuple(Hit(ref, 1.0, "number") for ref, _ in sample)) for i, sample in enumerate(chosen))
+            yield form, Seen((), hits, (), 1.0)
 
 
 def _forms(value: np.ndarray, n: int, m: int):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nnparity.diagnosis.sources import Source, find_source, read_sources
 from nnparity.report import words
 from nnparity.report.highlight import highlight
 from nnparity.report.ledger import Ledger, worst_element
@@ -81,7 +82,7 @@ class Page:
     def __init__(self, diagnosis: Any):
         self.report, details = diagnosis.report, diagnosis.details
         self.language = self.report["language"]
-        self.sources = words.read_pieces(details.get("files", {}))
+        self.sources = read_sources(details.get("files", {}))
         conclusion = details.get("conclusion")
         self.ledger = Ledger(conclusion, details.get("findings", [])) if conclusion is not None else None
         self.lines: dict[tuple[str, int | None, int], Line] = {}
@@ -115,7 +116,7 @@ class Page:
         return worst_of(self.objects[number] if number < len(self.objects) else None, self.ledger, self.language)
 
     def _excerpt(self, finding: dict[str, Any]) -> list[dict[str, Any]]:
-        piece = words.find_piece(self.sources, finding["file"], finding["cell"])
+        piece = find_source(self.sources, finding["file"], finding["cell"])
         if piece is None or not finding["line"]:
             return []
         first, last = finding["line"], min(finding["end_line"] or finding["line"], finding["line"] + 30)
@@ -138,7 +139,7 @@ class Page:
             if any(line.strip() for line in piece.lines)
         ]
 
-    def _rows(self, piece: words.Piece, long: bool) -> list[dict[str, Any]]:
+    def _rows(self, piece: Source, long: bool) -> list[dict[str, Any]]:
         recorded = [n for n in range(1, len(piece.lines) + 1) if (piece.file, piece.cell, n) in self.lines]
         keep = set(range(1, len(piece.lines) + 1))
         if long:
@@ -175,7 +176,7 @@ class Page:
         text = words.printable(text)
         return text if len(text) <= MOST_WIDTH else text[:MOST_WIDTH] + " …"
 
-    def _highlighted(self, piece: words.Piece) -> list[list[tuple[str, str]]]:
+    def _highlighted(self, piece: Source) -> list[list[tuple[str, str]]]:
         return highlight([self._highlighted_text(line) for line in piece.lines], self.language)
 
     def counts(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.text import Text
 
+from nnparity.diagnosis.sources import Source, find_source, read_sources
 from nnparity.report import words
 from nnparity.report.ledger import Ledger
 from nnparity.report.page import worst_of
@@ -97,13 +98,13 @@ def report_lines(diagnosis: Any, width: int, show_output: bool = False) -> Itera
         (head, f"bold {colour}"), f"{words.printable(report['candidate'])}: {words.verdict_sentence(report)}"
     )
     yield from folded("  ".join(f"{name} {word}" for name, word in words.network_words(report)), width, style="dim")
-    pieces = words.read_pieces(details.get("files", {}))
+    sources = read_sources(details.get("files", {}))
     conclusion, objects = details.get("conclusion"), details.get("findings", [])
     ledger = Ledger(conclusion, objects) if conclusion is not None and objects else None
     for number, finding in enumerate(report["findings"]):
         worst = worst_of(objects[number] if number < len(objects) else None, ledger, report["language"])
         yield Text()
-        yield from finding_lines(number + 1, finding, pieces, worst, width)
+        yield from finding_lines(number + 1, finding, sources, worst, width)
     yield Text()
     if report["verified"]:
         yield from folded(" ".join(report["verified"]), width, Text("Verified  ", style="green"))
@@ -120,7 +121,7 @@ def report_lines(diagnosis: Any, width: int, show_output: bool = False) -> Itera
 
 
 def finding_lines(
-    number: int, finding: dict[str, Any], pieces: list[words.Piece], worst: Any, width: int
+    number: int, finding: dict[str, Any], sources: list[Source], worst: Any, width: int
 ) -> Iterator[Text]:
     """Yield one finding: name and place, the source with the line marked, what it computes and should, the proof."""
     colour = COLOURS[finding["kind"]]
@@ -134,7 +135,7 @@ def finding_lines(
         "  ",
         (facts, "dim"),
     )
-    yield from source_lines(finding, pieces, width)
+    yield from source_lines(finding, sources, width)
     crash, convention = finding["kind"] == "crash", finding["kind"] == "convention"
     rows = [
         ("stops" if crash else "computes", finding["computes"], colour),
@@ -149,20 +150,20 @@ def finding_lines(
             yield from folded(words.printable(text), width, Text(f"   {name:<{NAME}}", style="dim"), style=style)
 
 
-def source_lines(finding: dict[str, Any], pieces: list[words.Piece], width: int) -> Iterator[Text]:
+def source_lines(finding: dict[str, Any], sources: list[Source], width: int) -> Iterator[Text]:
     """Yield the lines around a finding; those of its statement are marked, and the others cut where the screen ends."""
-    piece = words.find_piece(pieces, finding["file"], finding["cell"])
+    source = find_source(sources, finding["file"], finding["cell"])
     first, last = finding["line"], finding["end_line"] or finding["line"]
-    if piece is None or not first:
+    if source is None or not first:
         for line in (finding["code"] or "").split("\n"):
             if line.strip():
                 yield Text("   " + words.printable(line))
         return
-    shown = range(max(1, first - CONTEXT), min(len(piece.lines), last + CONTEXT) + 1)
+    shown = range(max(1, first - CONTEXT), min(len(source.lines), last + CONTEXT) + 1)
     if len(shown) > MOST_LINES + 2 * CONTEXT:
         shown = shown[:MOST_LINES]
     for n in shown:
-        text, hit = words.printable(piece.lines[n - 1].rstrip()), first <= n <= last
+        text, hit = words.printable(source.lines[n - 1].rstrip()), first <= n <= last
         if not hit and cell_len(text) > width - 12:
             text = chop_cells(text, max(8, width - 13))[0] + "…"
         yield Text.assemble(

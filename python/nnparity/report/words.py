@@ -1,11 +1,8 @@
-"""The words that the screen and the page share, and the source that findings point into."""
+"""The words that the screen and the page share."""
 
 from __future__ import annotations
 
-import json
 import unicodedata
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from nnparity.diagnosis.finding import MENDED
@@ -25,19 +22,6 @@ ACCUSATIONS = ("crash", "bug", "unexplained", "declaration")
 
 #: key of the report → the words before its lines.
 REMARKS = {"blind_spots": "This probe cannot show", "beyond": "Beyond this probe"}
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One file, or one cell of a notebook, under the name by which findings report it."""
-
-    file: str
-    cell: int | None
-    lines: list[str]
-
-    @property
-    def title(self) -> str:
-        return self.file if self.cell is None else f"{self.file}, cell {self.cell}"
 
 
 def verdict_sentence(report: dict[str, Any]) -> str:
@@ -119,47 +103,9 @@ def proof_words(finding: dict[str, Any]) -> str:
     return "not proved by repair"
 
 
-def read_pieces(files: dict[str, Path]) -> list[Piece]:
-    """Read the source of every recorded file; of a notebook, the code cells."""
-    pieces = []
-    for name, path in files.items():
-        try:
-            text = _text(Path(path))
-        except OSError:
-            continue
-        if str(path).endswith(".ipynb"):
-            notebook = json.loads(text)
-            cells = notebook.get("cells") or [
-                cell for sheet in notebook.get("worksheets", ()) for cell in sheet["cells"]
-            ]
-            for number, cell in enumerate(cells, start=1):  # text cells count, as in the findings
-                if cell.get("cell_type") == "code":
-                    pieces.append(Piece(name, number, _lines("".join(cell.get("source", cell.get("input", ""))))))
-        else:
-            pieces.append(Piece(name, None, _lines(text)))
-    return pieces
-
-
-def find_piece(pieces: list[Piece], file: str | None, cell: int | None) -> Piece | None:
-    """The piece that a finding points into."""
-    return next((piece for piece in pieces if piece.file == file and piece.cell == cell), None)
-
-
 def printable(text: str) -> str:
     """Text without what would steer a terminal: tabs become spaces, other control characters a visible sign."""
     text = text.expandtabs(4)
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c != "\n" else c for c in text
     )
-
-
-def _text(path: Path) -> str:
-    raw = path.read_bytes()
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def _lines(text: str) -> list[str]:
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

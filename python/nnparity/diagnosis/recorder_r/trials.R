@@ -6,21 +6,21 @@
 LEAST_SECONDS <- 0.05  # allowed to a trial, however quick the untouched candidate was
 SLOWER <- 20           # a trial may take so many times as long as the untouched candidate
 
-edited <- new.env(parent = emptyenv())   # by path: the text that stands in the place of the file's own
+edits <- list()   # the changed sources: path, cell (NA where it is a whole file), lines
 trying <- FALSE
 
 # Two forks share the trials, every other one each.
 answer_trials <- function(request, k) {
-  texts <- request$all("text")
-  share <- seq_along(texts) %% 2L
+  trials <- request$all("trial")
+  share <- seq_along(trials) %% 2L
   jobs <- lapply(unique(share), function(one) {
     parallel::mcparallel({
       empty_input()
-      run_trials(request, k, texts[share == one])
+      run_trials(request, k, trials[share == one])
     }, mc.set.seed = FALSE)
   })
   done <- unname(suppressWarnings(parallel::mccollect(jobs)))
-  results <- vector("list", length(texts))
+  results <- vector("list", length(trials))
   for (one in seq_along(jobs)) {
     places <- which(share == unique(share)[one])
     if (is.list(done[[one]])) results[places[seq_along(done[[one]])]] <- done[[one]]
@@ -34,33 +34,38 @@ answer_trials <- function(request, k) {
   respond(k, c(lines, json_lines(t = "tried")), unlist(Filter(is.list, results), recursive = FALSE))
 }
 
-# What step returned with each text: a list of arrays, or NA where it stopped.
-run_trials <- function(request, k, texts) {
+# What step returned in each trial: a list of arrays, or NA where it stopped.
+run_trials <- function(request, k, trials) {
   trying <<- TRUE
   loading_recorded <<- FALSE
   setwd(home)
-  file <- request$one("file")
   seconds <- as.numeric(request$one("seconds"))
   suppressWarnings(RNGkind("Mersenne-Twister", "Inversion", "Rejection"))
   began <- elapsed()
-  try_text(request, k, NULL, NULL, seconds)   # its first evaluation takes longer
+  try_edits(request, k, list(), seconds)   # its first evaluation takes longer
   warm <- elapsed()
-  try_text(request, k, NULL, NULL, seconds)
+  try_edits(request, k, list(), seconds)
   limit <- max(LEAST_SECONDS, SLOWER * (elapsed() - warm), 3 * (warm - began))
   results <- list()
-  for (entry in texts) {
+  for (entry in trials) {
     if (elapsed() - began > seconds) break
-    results[[length(results) + 1L]] <- try_text(request, k, file, read_text(entry[1]), limit) %or% NA
+    results[[length(results) + 1L]] <- try_edits(request, k, read_edits(entry), limit) %or% NA
   }
   results
 }
 
 elapsed <- function() base::proc.time()[["elapsed"]]
 
-# What step returns with that text in the place of the file's own: its arrays, W before b; NULL where it stops.
-try_text <- function(request, k, path, text, limit) {
-  rm(list = ls(edited, all.names = TRUE), envir = edited)
-  if (!is.null(path)) assign(path, text, envir = edited)
+# The edits of a trial, from three entries for each: the file of the new text, the path, the cell.
+read_edits <- function(entry) {
+  lapply(seq_len((length(entry) + 1L) %/% 3L) * 3L - 2L, function(k) {
+    list(path = entry[k + 1L], cell = as.integer(entry[k + 2L]), lines = read_text(entry[k]))
+  })
+}
+
+# What step returns with these edits: its arrays, W before b; NULL where it stops.
+try_edits <- function(request, k, changed, limit) {
+  edits <<- changed
   environment <- step_arguments(request, k)
   result <- NULL
   failure <- guarded(utils::capture.output(suppressMessages(suppressWarnings({
@@ -86,9 +91,7 @@ request_of_load <- NULL
 # Evaluates a file as load_file does, without recording. A function or a class that an earlier trial left as it is in
 # this text is not made again: classes take long.
 load_plain <- function(path, environment = globalenv(), definitions = FALSE) {
-  lines <- if (exists(path, envir = edited, inherits = FALSE)) get(path, envir = edited) else read_text(path)
-  reader <- notebook_readers[[tolower(sub(".*\\.", "", path))]]
-  source <- if (is.null(reader)) new_source(path, lines) else reader(path, lines)
+  source <- edited_source(path)
   expressions <- parse(text = source$lines, keep.source = remembered$keep)
   if (remembered$keep && path == candidate_path) {
     for (k in seq_along(expressions)) remember_plain(expressions[[k]], attr(expressions, "srcref")[[k]], source)
@@ -106,6 +109,24 @@ load_plain <- function(path, environment = globalenv(), definitions = FALSE) {
     if (definitions) tryCatch(eval(expression, environment), error = identity) else eval(expression, environment)
   }
   in_place[[path]] <- expressions
+}
+
+# A file's source with the edits of this trial.
+edited_source <- function(path) {
+  mine <- Filter(function(edit) edit$path == path, edits)
+  whole <- Filter(function(edit) is.na(edit$cell), mine)
+  lines <- if (length(whole)) whole[[1]]$lines else read_text(path)
+  reader <- notebook_readers[[tolower(sub(".*\\.", "", path))]]
+  source <- if (is.null(reader)) new_source(path, lines) else reader(path, lines)
+  for (edit in Filter(function(edit) !is.na(edit$cell), mine)) {
+    before <- source$cell < edit$cell
+    after <- source$cell > edit$cell
+    source <- new_source(
+      path, c(source$lines[before], edit$lines, source$lines[after]),
+      c(source$cell[before], rep(edit$cell, length(edit$lines)), source$cell[after]),
+      c(source$line[before], seq_along(edit$lines), source$line[after]))
+  }
+  source
 }
 
 in_place <- new.env(parent = emptyenv())
