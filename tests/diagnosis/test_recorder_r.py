@@ -168,6 +168,31 @@ def test_every_style_is_recorded_and_unchanged(load, untouched, style):
 # -- lines, kinds, operands ------------------------------------------------------------------------------------------
 
 
+def test_semicolons_and_tabs_leave_every_statement_in_its_place(load):
+    code = (
+        HEAD
+        + """step <- function(W, b, X, Y, eta)
+{
+	z <- W[[1]] %*% X + b[[1]];
+	for (k in 1:2)
+	{
+		a <-	sigmoid(z);
+		z[2, ] <- a[1, ];
+	}
+	list(W = W, b = b);
+}
+"""
+    )
+    recording = load(code).run(*PROBLEM)
+    assert recording.status == "ok", recording.error
+    lines = code.split("\n")
+    inside = [node for node in recording.nodes.values() if node.fun == "step" and node.line == node.end_line]
+    roots = {(node.text, node.line) for node in inside if node.id == node.stmt}
+    assert {("W[[1]] %*% X + b[[1]]", 4), ("sigmoid(z)", 7), ("list(W = W, b = b)", 10)} <= roots
+    for node in inside:
+        assert lines[node.line - 1][node.col - 1 : node.end_col] in (node.text, node.code)
+
+
 def test_statements_of_several_lines_and_several_on_a_line(load):
     code = (
         HEAD

@@ -183,7 +183,7 @@ class Follower:
         if key in self._presence:
             return self._presence[key]
         batch = tuple(self.index.find(value, parts=True))
-        if not batch and value.ndim == 2:
+        if not batch and value.ndim == 2 and value.shape[1] == self.textbook.m:
             for order in self.orders:
                 batch = batch or tuple(self.index.find(value[:, order], parts=True))
         samples = []

@@ -255,7 +255,8 @@ def mend(process, probe, conclusion, findings: list[Finding], language: str, sec
     mender = Mender(process, probe, conclusion, judge, strict, language, seconds)
     blamed = dict.fromkeys(_statement(finding, run) for finding in wanted)
     callers = dict.fromkeys(caller for finding in wanted for caller in _callers(finding, run)[:1])
-    places = [place for place in {**blamed, **callers} if place is not None and mender.key(place) in mender.sources]
+    suspected = [place for place in dict.fromkeys((*blamed, *callers)) if place is not None]
+    places = [place for place in suspected if mender.key(place) in mender.sources]
     better, whole = mender.search(places)
     others = [f for f in findings if f not in wanted]
     if whole is not None:

@@ -92,7 +92,8 @@ class Places:
             for operand in self.run.operands(waiting.pop(0)):
                 maker = self.run.computed(operand.ref)
                 label = self.blamer.labels.get(operand.ref)
-                mixed = mixed or (label is not None and label.right and re.fullmatch(r"[Wb]\d+", label.quantity))
+                if label is not None and label.right and re.fullmatch(r"[Wb]\d+", label.quantity):
+                    mixed = True  # the adapter itself takes the step
                 if operand.ref in seen or maker is None:
                     continue
                 seen.add(operand.ref)

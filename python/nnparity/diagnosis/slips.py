@@ -220,11 +220,11 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
         elif token.kind == "number":
             yield from _of_number(token, before, after)
             if token.text in ("0", "0.0", "0L"):
-                ends = ("[-1]", "[0]") if language == "Python" else ("[1]", "[length({})]")
+                elements = ("[-1]", "[0]") if language == "Python" else ("[1]", "[length({})]")
                 vectors = [name for name, shapes in around.shapes.items() if any(len(shape) == 1 for shape in shapes)]
-                for place, name in enumerate(vectors[:6]):
-                    for end in ends:
-                        yield Change(*at, name + end.format(name), POSSIBLE + 0.2 + 0.1 * place)
+                for place, vector in enumerate(vectors[:6]):
+                    for element in elements:
+                        yield Change(*at, vector + element.format(vector), POSSIBLE + 0.2 + 0.1 * place)
             for place, number in enumerate(around.numbers[:12]):
                 yield Change(*at, number, POSSIBLE + 0.05 * place)
             for place, name in enumerate(name for name in around.names if around.shapes.get(name) == NUMBER):

@@ -693,7 +693,8 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         yield Formula("batch-lost", f"{name} of the {words} sample only", d[:, sample])
     for other, delta in state.delta.items():
         if other != layer:
-            yield Formula("wrong-layer", f"(1/m)·Σ delta{other}", np.resize(delta.mean(axis=1), n), factors=(delta,))
+            yield Formula("wrong-layer", f"(1/m)·Σ delta{other}", np.resize(delta.mean(axis=1), n),
+                          factors=(delta,) if delta.shape == d.shape else ())  # fmt: skip
     if state.A[layer].shape == d.shape:
         yield Formula(None, f"(1/m)·Σ A{layer}", state.A[layer].mean(axis=1))
         yield Formula(None, f"(1/m)·Σ {name} ⊙ A{layer}", (d * state.A[layer]).mean(axis=1))

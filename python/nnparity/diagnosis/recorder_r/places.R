@@ -21,12 +21,12 @@ parse_source <- function(source) {
     source$rows <- rep(NA_integer_, length(source$expressions))
     return(source)
   }
-  data <- data[data$token != "COMMENT", , drop = FALSE]
+  data <- without_lists(data[data$token != "COMMENT", , drop = FALSE])
   data <- data[order(data$line1, data$col1, -data$line2, -data$col2), , drop = FALSE]
   source$line1 <- data$line1
-  source$col1 <- data$col1
+  source$col1 <- characters(source$lines, data$line1, data$col1)
   source$line2 <- data$line2
-  source$col2 <- data$col2
+  source$col2 <- characters(source$lines, data$line2, data$col2)
   source$token <- data$token
   source$terminal <- data$terminal
   source$row_count <- nrow(data)
@@ -37,6 +37,33 @@ parse_source <- function(source) {
   top <- top[!data$terminal[top]]
   source$rows <- if (length(top) == length(source$expressions)) top else rep(NA_integer_, length(source$expressions))
   source
+}
+
+# Statements that end in a semicolon are kept by R in lists inside of lists: each becomes a child of what holds the list.
+without_lists <- function(data) {
+  repeat {
+    holder <- match(data$parent, data$id[data$token == "exprlist"])
+    if (all(is.na(holder))) break
+    above <- data$parent[data$token == "exprlist"][holder]
+    data$parent <- ifelse(is.na(holder), data$parent, above)
+  }
+  data[!data$token %in% c("exprlist", "';'"), , drop = FALSE]
+}
+
+# R's parser counts a tab as the columns up to the next multiple of eight; a column as the place of its character.
+characters <- function(lines, line, column) {
+  for (tabbed in intersect(unique(line), grep("\t", lines, fixed = TRUE))) {
+    reached <- 0L
+    columns <- vapply(strsplit(lines[tabbed], "")[[1]], function(character) {
+      reached <<- reached + 1L
+      if (character == "\t") reached <<- (reached + 7L) %/% 8L * 8L
+      reached
+    }, 1L)
+    here <- line == tabbed
+    places <- match(column[here], columns)
+    column[here] <- ifelse(is.na(places), column[here], places)
+  }
+  column
 }
 
 kids_of <- function(source, row) if (is.na(row)) integer() else source$kids[[row + 1L]]
