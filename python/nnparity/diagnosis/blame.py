@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nnparity.diagnosis import textbook as book
@@ -12,6 +14,9 @@ from nnparity.diagnosis.run import READS, Run
 
 #: Operators that pick one of several values.
 PICKS = {"[[", "[", "$", "@", "[]", "."}
+#: Functions that only give a value another form.
+FORMS = {"matrix", "as.matrix", "array", "as.vector", "as.numeric", "unlist", "t", "T", ".T", "copy", "reshape",
+         "np.array", "np.asarray", "np.copy", "np.reshape"}  # fmt: skip
 
 
 class Blamer:
@@ -34,7 +39,26 @@ class Blamer:
             if first is not None:
                 events.append(first)
         own = [event for event in events if self.run.node(event).file != self.run.adapter]
-        return sorted(own or events, key=lambda event: event.seq)
+        events = sorted(own or events, key=lambda event: event.seq)
+        return self._of_every_sample(seen, events) or events
+
+    def _of_every_sample(self, seen: Seen, events: list) -> list:
+        """The events of the one expression that gave every sample's value, where the first events gave only some.
+
+        Where a target is zero, a − y is a: of some samples another expression has the value too.
+        """
+        if not seen.samples or not events:
+            return []
+        made: dict[int, dict[int, Any]] = {}
+        for i, hits in seen.samples:
+            for hit in hits:
+                for event in self.run.by_ref.get(hit.ref, ()):
+                    if self.run.node(event).kind not in READS and self.run.node(event).file != self.run.adapter:
+                        made.setdefault(event.node, {}).setdefault(i, event)
+        first = len(made.get(events[0].node, ()))
+        best = max(made.values(), key=lambda by_sample: (len(by_sample), -min(e.seq for e in by_sample.values())),
+                   default={})  # fmt: skip
+        return sorted(best.values(), key=lambda event: event.seq) if len(best) > first else []
 
     def wrong_value(self, departure) -> object | None:
         """The event to blame for a departure that was recognised by its value."""
@@ -61,24 +85,52 @@ class Blamer:
         if not events:
             return None
         if formula.omits:
-            return self._omission(events[0], departure)
+            start = self._empty_start(events[0]) if formula.id == "bias-missing" else None
+            return start or self._omission(events[0], departure)
         label = self.labels.get(events[0].ref)
         if label is not None and label.right and label.quantity[:1] in ("A", "Z", "Y") and departure.quantity[0] == "d":
             return self._wrong_use(events[0], departure) or events[0]
         if formula.id == "batch-lost":
             return self._last_store(departure) or events[0]
-        return self._chosen(events[0], departure) or self._innocent_helper(events[0])
+        return self._chosen(events[0], departure) or self._innocent_helper(self._before_picking(events[0]))
+
+    def _before_picking(self, event):
+        """A wrong value that was only taken out of a larger one is wrong where that was computed."""
+        while self.run.node(event).op in PICKS:
+            operand = next(iter(self.run.operands(event)), None)
+            label = self.labels.get(operand.ref) if operand is not None else None
+            source = self.run.computed(operand.ref) if operand is not None else None
+            if source is None or source.seq >= event.seq or (label is not None and label.right):
+                break
+            if self.run.node(source).file == self.run.adapter:
+                break
+            event = source
+        return event
 
     def _wrong_use(self, event, departure):
         """A right value is not to blame where it was defined: the expression that uses it as something else is."""
         value = departure.formula.value
         signal = self.signals.get(departure.layer - 1)
-        if value.ndim != 2 or signal is None:
+        if value.ndim != 2 or signal is None or value.shape[1] != signal.shape[1]:
             return None
         uses = [*self.events_of(self.follower.present(value @ signal.T))]
         uses += self.events_of(self.follower.present(np.outer(value[:, 0], signal[:, 0])))
         later = [use for use in uses if use.seq > event.seq]
-        return min(later, key=lambda use: use.seq) if later else None
+        use = min(later, key=lambda use: use.seq) if later else None
+        return self._renamed(use, {hit.ref for hit in self.follower.present(value).hits()}) or use if use else None
+
+    def _renamed(self, use, refs: set[int]):
+        """The assignment that hands a value on, as it is, under the name by which an expression uses it."""
+        operands = self.run.operands(use)
+        for operand in [*operands, *[inner for one in operands for inner in self.run.operands(one)]]:
+            if operand.ref in refs and self.run.node(operand).kind == "name":
+                definition = self.run.definition(operand)
+                if definition is None:
+                    continue
+                scaled = any(one.ref in refs for one in self.run.operands(definition))
+                if scaled or self.run.node(definition).op is None:
+                    return definition
+        return None
 
     def _last_store(self, departure):
         """The statement that stores one sample's gradient where the sum over the samples belongs."""
@@ -86,13 +138,15 @@ class Blamer:
         for hit in departure.seen.hits():
             for event in self.run.by_ref.get(hit.ref, ()):
                 node = self.run.node(event)
+                if sum(other.path == event.path for other in self.run.by_node[event.node]) < self.follower.textbook.m:
+                    continue  # not in the loop over the samples
                 if (
                     node.kind not in ("assign", "after")
                     or node.file == self.run.adapter
                     or node.op in ("%*%", "@", "*", "outer")
                 ):
                     continue
-                if node.kind == "assign" and node.op is not None and event.path == "":
+                if node.kind == "assign" and node.op not in (None, *PICKS, *FORMS) and event.path == "":
                     continue
                 if best is None or event.seq > best.seq:
                     best = event
@@ -163,20 +217,39 @@ class Blamer:
             for hit in self.follower.present(part).hits()
         )
 
+    def _empty_start(self, event):
+        """The zero from which a sum goes on number by number: there the bias could have stood."""
+        target = self.run.statement(event).target
+        if not target or self.run.value(event).size != 1:
+            return None
+        zeros = [
+            one
+            for one in self.run.events
+            if one.seq < event.seq and one.frame == event.frame and self.run.node(one).kind == "assign"
+            and self.run.statement(one).target == target and self.run.value(one).size == 1
+            and not np.any(self.run.value(one))
+        ]  # fmt: skip
+        return zeros[-1] if zeros else None
+
     # -- a value that is right as such, but used where more was due --------------------------------------------------
 
     def _omission(self, event, departure):
         """The use decides: the definition of the name used too early, else the expression that uses the value."""
         hits = departure.seen.hits()
         refs = {hit.ref for hit in hits if abs(abs(hit.factor) - 1) < 1e-9} or {hit.ref for hit in hits}
-        use = self._use_of(refs, event.seq)
+        use = self._use_of(refs, event.seq, departure.quantity)
         if use is None:
             return event
         consumer, operand = use
+        while self.run.node(operand).kind not in READS:  # what only hands on its argument, as a clip that never bites
+            inner = next((one for one in self.run.operands(operand) if one.ref in refs), None)
+            if inner is None:
+                break
+            operand = inner
         idle = self._changed_nothing(refs, event, consumer)
         if idle is not None:
             return idle
-        passed = self._passed_on(refs, event, consumer)
+        passed = self._passed_on(refs, event, consumer) or self._copied(refs, event, consumer, operand)
         if passed is not None:
             return passed
         if self.run.node(operand).kind not in READS:
@@ -225,7 +298,7 @@ class Blamer:
                 node = self.run.node(other)
                 if not event.seq < other.seq < consumer.seq or other.frame == event.frame:
                     continue
-                if node.kind in READS or node.file == self.run.adapter:
+                if node.kind not in ("assign", "after", "return") or node.file == self.run.adapter:
                     continue
                 if node.kind == "return":
                     if self.run.children.get(node.id) or "(" in node.text:
@@ -240,6 +313,40 @@ class Blamer:
                     return other
         return None
 
+    def _copied(self, refs: set[int], event, consumer, operand):
+        """The assignment that only gave the value another name, from which the use has it; the first of several."""
+        node = self.run.node(operand)
+        if node.kind not in READS:
+            return None
+        copies = [
+            other
+            for ref in refs
+            for other in self.run.by_ref.get(ref, ())
+            if self.run.node(other).kind in ("assign", "after")
+            and event.seq < other.seq < consumer.seq
+            and self.run.node(other).file != self.run.adapter
+            and self.run.statement(other) is not self.run.statement(event)
+            and self._is_copy(other)
+        ]
+        if node.kind == "name":
+            definition = self.run.definition(operand)
+            copies = [other for other in copies if definition is not None and other.seq <= definition.seq]
+            if not any(self.run.statement(other).target == node.text for other in copies):
+                return None
+        last = max(copies, key=lambda other: other.seq, default=None)
+        while last is not None:
+            source = self.run.statement(last).text
+            earlier = [other for other in copies if other.seq < last.seq and self.run.statement(other).target == source]
+            if not earlier:
+                break
+            last = earlier[-1]
+        return last
+
+    def _is_copy(self, event) -> bool:
+        """The statement assigns what another name, or an element of it, holds."""
+        statement = self.run.statement(event)
+        return bool(statement.target) and (statement.op is None or statement.op in PICKS)
+
     def _inside(self, definition, refs):
         """The event, in a function an assignment called, that computed the value; None where it computed it itself."""
         statement = self.run.statement(definition)
@@ -253,8 +360,12 @@ class Blamer:
                         return event
         return None
 
-    def _use_of(self, refs: set[int], after: int):
-        """The first expression that takes one of the values as an operand and makes something else of it."""
+    def _use_of(self, refs: set[int], after: int, quantity: str):
+        """The first expression that takes one of the values as an operand and makes something else of it.
+
+        What makes a right value of it is no such use: an intermediate step, or the delta where a gradient is wrong.
+        """
+        used_rightly = {"", f"delta{quantity[2:]}"} if quantity[:2] in ("dW", "db") else {""}
         for event in self.run.events:
             if event.seq <= after or event.ref in refs or self.run.node(event).kind in READS:
                 continue
@@ -263,7 +374,7 @@ class Blamer:
             for operand in self.run.operands(event):
                 if operand.ref in refs and self.run.node(event).op not in ("t", ".T", "T"):
                     label = self.labels.get(event.ref)
-                    if label is not None and label.quantity == "" and label.right:
+                    if label is not None and label.right and label.quantity in used_rightly:
                         continue
                     return event, operand
         return None

@@ -163,12 +163,13 @@ class Conclusion:
         both = all(
             f"{letter}{layer}_new" in names for layer in layers for letter in "Wb" if layer not in self.textbook.no_bias
         )
-        if both and layers == list(range(layers[0], 0, -1)) and layers[0] < self.textbook.depth:
+        below = both and layers == list(range(layers[0], 0, -1)) and layers[0] < self.textbook.depth
+        if below and not self._seen_as_it_is(f"delta{layers[0]}"):
             quantity = f"delta{layers[0]}"
         id = self._factor_id(ratio)
         right = self.state.rights[quantity]
         event = None
-        if not self._sibling_alike(quantity, ratio):
+        if not self._sibling_alike(quantity, ratio, names):
             event = self.places.scaled_event(quantity, ratio * common)
         event = event or self.places.returned(letter, update.layer)
         if id == "missing-half":  # the square's 2 is on all gradients or on none
@@ -190,19 +191,22 @@ class Conclusion:
         )
         return [self._placed(finding)]
 
-    def _sibling_alike(self, quantity: str, ratio: float) -> bool:
-        """The layer's other parameter, which ends right, has the same factor there: it is the update that differs."""
+    def _seen_as_it_is(self, quantity: str) -> bool:
+        """Whether a quantity was recorded with no factor but a sign."""
+        seen = self.state.seen.get(quantity)
+        return seen is not None and any(abs(abs(hit.factor) - 1) < 1e-6 for hit in seen.hits())
+
+    def _sibling_alike(self, quantity: str, ratio: float, names: list[str]) -> bool:
+        """A gradient that ends right has the same factor at first: it is the update that differs."""
         if not quantity.startswith(("dW", "db")):
             return False
-        other = f"d{'b' if quantity[1] == 'W' else 'W'}{quantity[2:]}"
-        mine, seen = self.state.seen.get(quantity), self.state.seen.get(other)
-        return (
-            seen is not None
-            and mine is not None
-            and any(abs(abs(hit.factor / ratio) - 1) < 1e-4 for hit in seen.batch)
-            and not any(abs(abs(hit.factor) - 1) < 1e-4 for hit in seen.batch)
-            and any(abs(abs(hit.factor / ratio) - 1) < 1e-4 for hit in mine.batch)
-        )
+        letter, layer = ("b" if quantity[1] == "W" else "W"), int(quantity[2:])
+        right = [f"{letter}{layer}", *[f"{quantity[1]}{k}" for k in range(1, self.textbook.depth + 1) if k != layer]]
+        seen = [self.state.seen.get(f"d{name}") for name in right if f"{name}_new" not in names]
+        near = lambda where, factor: any(abs(abs(hit.factor / factor) - 1) < 1e-4 for hit in where.batch)  # noqa: E731
+        mine = self.state.seen.get(quantity)
+        alike = [where for where in seen if where is not None and near(where, ratio) and not near(where, 1.0)]
+        return mine is not None and near(mine, ratio) and bool(alike)
 
     def _factor_words(self, factor: float) -> str:
         """A constant on a gradient, in words."""
@@ -338,7 +342,7 @@ class Conclusion:
         old = (t.W if letter == "W" else t.b)[layer - 1]
         expected = update_text(update.quantity, layer)
         event = None
-        hits = self.places.changed_values(old, update.right.value)
+        hits = self.places.changed_values(old, update)
         if hits:
             events = [e for ref in hits if (e := self.run.computed(ref)) is not None]
             event = max(events, key=lambda e: e.seq) if events else None
@@ -476,7 +480,8 @@ class Conclusion:
             finding.event = self.places.nearest(finding)
         if finding.event is not None:
             if finding.kind != "convention" and self.run.node(finding.event).file == self.run.adapter:
-                finding.event = self.places.out_of_adapter(finding.event) or finding.event
+                lost = finding.id in ("update-lost", "bias-missing")
+                finding.event = self.places.out_of_adapter(finding.event, lost) or finding.event
             finding.place = self.run.place(self.run.statement(finding.event))
         if not finding.fix:
             finding.fix = fix_for(finding.id, finding.quantity, finding.expected)

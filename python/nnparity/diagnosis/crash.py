@@ -8,6 +8,7 @@ import numpy as np
 
 from nnparity.diagnosis.conclude import Conclusion
 from nnparity.diagnosis.finding import Finding
+from nnparity.diagnosis.first_wrong import first_missing, layer_of, phase_of
 from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.matching import normal_form, proportion
 
@@ -64,8 +65,11 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     if id is None:
         id = _idiom(lowered, matrices)
     computes = f"{message}: " + ", ".join(shown) if shown else message
+    if not quantity:
+        quantity = first_missing(conclusion.textbook, conclusion.state, conclusion.follower)
+        layer = layer_of(quantity)
     finding = Finding(
-        id, "crash", _phase(quantity), quantity, layer, computes, expected or _due(error), None
+        id, "crash", phase_of(quantity), quantity, layer, computes, expected or _due(error), None
     )
     finding.fix = (
         fix or "Make the dimensions of the operands agree: " + "; ".join(shown)
@@ -205,16 +209,10 @@ def _misfit(values, conclusion: Conclusion):
     return None
 
 
-def _phase(quantity: str) -> str:
-    if quantity.startswith("d"):
-        return "backward"
-    return "update" if quantity.endswith("_new") else "forward"
-
-
 def _idiom(message: str, matrices) -> str | None:
     if "condition has length" in message:
         return "r-condition-length"
-    if "could not be broadcast" in message:
+    if "could not be broadcast" in message and any(value.ndim == 1 for _, value, _ in matrices):
         return "np-broadcast"
     if "non-conformable" in message and any(value.ndim == 1 for _, value, _ in matrices):
         return "r-vector-orientation"

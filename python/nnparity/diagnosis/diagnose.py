@@ -252,8 +252,9 @@ class Session:
         run = Run(recording, Path(self.adapter).name if self.adapter else None, functions)
         W_new, b_new = self.returned(probe, recording)
         follower = Follower(textbook, index, W_new, b_new, ByUse(run), 1e-3 if single else 1e-6)
-        state = follower.follow()
-        return Conclusion(run, state, follower, textbook)
+        with np.errstate(over="ignore", invalid="ignore"):  # a network that does not learn may have grown so
+            state = follower.follow()
+            return Conclusion(run, state, follower, textbook)
 
     def returned(self, probe: Probe, recording: Recording) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """What step returned, in the shapes of the contract; NaN where it did not return."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnparity.diagnosis.labels import Label
-from nnparity.diagnosis.run import READS, Run
+from nnparity.diagnosis.run import Run
 
 ELEMENTWISE = {"*": "⊙", "+": "+", "-": "−", "/": "/", "^": "^", "**": "^"}
 LONGEST = 160
@@ -30,9 +30,10 @@ class Explainer:
         label = self.labels.get(operand.ref)
         if label is not None:
             return label.right
-        if self.run.node(operand).kind == "constant":
+        value = self.run.value(operand)
+        if self.run.node(operand).kind == "constant" or (value.size == 1 and float(value.ravel()[0]).is_integer()):
             return True
-        inner = [] if self.run.node(operand).kind in READS else self.run.operands(operand)
+        inner = [] if self.run.node(operand).kind == "name" else self.run.operands(operand)
         return depth < 6 and bool(inner) and all(self._known_operand(one, depth + 1) for one in inner)
 
     def operands(self, event) -> list[tuple[str, str | None, tuple[int, ...]]]:

@@ -9,7 +9,7 @@ saw costs more, a quantity that nothing explains most.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -212,7 +212,8 @@ class Follower:
             running = np.zeros_like(mean)
             for i in range(m):
                 term = each(i)
-                hits = self.index.find(term, parts=True, edges=edges) or [
+                one_row = mean.ndim == 2 and mean.shape[0] == 1
+                hits = self.index.find(term, parts=True, edges=edges, known=one_row) or [
                     hit for hits in self.index.numbers(term) for hit in hits
                 ]
                 if not hits and i == 0 and not batch:
@@ -267,7 +268,8 @@ class Follower:
             seen = unscaled(self.present(formula.value))
             if not seen or (formula.declares and np.ptp(formula.value) == 0):
                 continue
-            if not formula.right and seen.coverage < _shown(formula.value):
+            turned = not any(hit.factor > 0 for hit in seen.hits())
+            if not formula.right and (turned or seen.coverage < _shown(formula.value)):
                 continue
             if not formula.right and _repeated(state, quantity, formula):
                 cost = COST["repeated"]
@@ -283,6 +285,9 @@ class Follower:
             found = found or (formula.right and not formula.omits)
             another = another or bool(formula.declares and not formula.omits)
             yield self._used(state, layer, letter, quantity, formula, right, seen, cost, wanted, tuple(formulas))
+            if formula.omits and formula.declares and not formula.right:  # forgotten here, its derivative kept
+                bare = replace(formula, declares={})
+                yield self._used(state, layer, letter, quantity, bare, right, seen, cost + 0.5, wanted, tuple(formulas))
         if not found:
             cost = COST["absent"] if not another else COST["declaration"] + 1
             yield self._used(state, layer, letter, quantity, right, right, Seen(), cost, wanted)
@@ -452,7 +457,14 @@ class Follower:
             state.used[quantity] = formula
             state.cost += COST["departure"] + 2 if state.weights is None else 2
             state.weights = weights
-            state.departures.append(Departure(quantity, layer, "backward", formula, right, Seen()))
+            alone = np.flatnonzero(weights)
+            seen = Seen()
+            if alone.size == 1:  # where the one sample that counts was seen
+                i = int(alone[0])
+                one = np.outer(delta[:, i], a[:, i]) if letter == "W" else delta[:, i]
+                hits = tuple(self.index.find(one, parts=True, edges=letter == "b"))
+                seen = Seen(hits, (), (), 1.0 if hits else 0.0)
+            state.departures.append(Departure(quantity, layer, "backward", formula, right, seen))
             return
         state.updates[name] = Update(name, layer, float("nan"), float("nan"), None, right)
         state.cost += COST["unknown"]

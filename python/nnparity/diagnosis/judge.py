@@ -40,7 +40,8 @@ class Judge:
             new, was = np.asarray(parts[place], float), old[layer - 1]
             if was.ndim == 2 and new.ndim == 2 and new.shape != was.shape:
                 continue
-            change, gradient = new.reshape(was.shape) - was, gradients[layer]["Wb".index(name[0])]
+            with np.errstate(all="ignore"):
+                change, gradient = new.reshape(was.shape) - was, gradients[layer]["Wb".index(name[0])]
             factor = proportion(change, -t.eta * gradient, SAME) if np.all(np.isfinite(change)) else None
             if factor is not None:
                 found[name] = factor

@@ -75,8 +75,10 @@ def vocabulary(state, textbook, W_new=None, b_new=None):
     for layer in range(1, t.depth + 1):
         if layer in state.delta:
             d, a = state.delta[layer], state.A[layer - 1]
-            yield f"dW{layer}", f"dW{layer}", d @ a.T / t.m, True, ("gradient", d, a)
-            yield f"db{layer}", f"db{layer}", d.mean(axis=1), True, ("gradient", d, None)
+            used = state.used.get(f"delta{layer}")
+            known = used is None or used.text != "?"
+            yield f"dW{layer}", f"dW{layer}", d @ a.T / t.m, known, ("gradient", d, a)
+            yield f"db{layer}", f"db{layer}", d.mean(axis=1), known, ("gradient", d, None)
     yield from _updates(state, t)
     yield from _steps(state, t)
 
@@ -170,6 +172,8 @@ def label_values(state, textbook, index: ValueIndex, orders: Iterable[np.ndarray
         edges = quantity.startswith("b")
         note(index.find(value, parts=parts, edges=edges), text, quantity, right, weight)
         if parts and value.size > 2:
+            if min(value.shape) > 1:  # beside a bias, though it is there by itself too
+                note([hit for hit in index.inside(value) if hit.exact], text, quantity, right, weight)
             for hits in index.numbers(value):
                 note(hits, text, quantity, right, weight + 0.05)
         if kind == "samples" and value.ndim == 2 and value.shape[1] > 1:

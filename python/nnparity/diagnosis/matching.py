@@ -19,6 +19,10 @@ SAME = 1e-9
 SAME_SINGLE = 2e-4
 
 
+#: A quantity with more zeros is not recognised by its single numbers: the greatest of each sample may be all there is.
+LEAST_NONZERO = 0.4
+
+
 @dataclass(frozen=True)
 class Hit:
     """A recorded value that is `factor` times a quantity."""
@@ -114,21 +118,25 @@ class ValueIndex:
         """(ref, value) of the recorded values with that many elements."""
         return self._whole.get(size, [])
 
-    def find(self, quantity: np.ndarray, parts: bool = False, edges: bool = False) -> list[Hit]:
+    def find(self, quantity: np.ndarray, parts: bool = False, edges: bool = False, known: bool = False) -> list[Hit]:
         """All recorded values proportional to `quantity`; else, with `parts`, those that contain it beside a bias.
 
         With `edges`, also the matrices of which it is an outer row or column: the biases of a folded matrix.
+        With `known`, the factor must be one that networks put into a gradient: with one output, the gradient of a
+        sample is a multiple of its signal.
         """
         wanted = normal_form(quantity)
-        key = (wanted.tobytes(), wanted.shape, parts, edges)
+        key = (wanted.tobytes(), wanted.shape, parts, edges, known)
         if key not in self._cache:
-            hits = self._search(wanted, "whole")
-            if parts and not hits:
-                hits = self._search(wanted, "part")
-            if edges and not hits:
-                hits = self._search(wanted, "edge")
+            kinds = ["whole", *(["part"] if parts else []), *(["edge"] if edges else [])]
+            hits: list[Hit] = []
+            for kind in kinds:
+                hits = hits or [hit for hit in self._search(wanted, kind) if not known or self._is_known(hit.factor)]
             self._cache[key] = hits
         return self._cache[key]
+
+    def _is_known(self, factor: float) -> bool:
+        return bool(np.any(np.abs(self._signed - factor) <= self.same * np.abs(self._signed)))
 
     def numbers(self, quantity: np.ndarray) -> list[tuple[Hit, ...]]:
         """Of a quantity that a program handles number by number: the hits of each of its columns, in order.
@@ -138,6 +146,8 @@ class ValueIndex:
         columns = normal_form(quantity)
         if columns.ndim != 2:
             columns = columns.reshape(-1, 1)
+        if np.count_nonzero(columns) < LEAST_NONZERO * columns.size:
+            return []
         for sign in (1.0, -1.0):
             found = [tuple(hit for number in column for hit in self._number(sign * number, sign))
                      for column in columns.T if all(self._number(sign * number, sign) for number in column if number)]
@@ -184,9 +194,7 @@ class ValueIndex:
             factor = proportion(form, wanted, self.same)
             if factor is None:
                 continue
-            if np.count_nonzero(wanted) <= 2 and not np.any(
-                np.abs(self._signed - factor) <= self.same * np.abs(self._signed)
-            ):
+            if np.count_nonzero(wanted) <= 2 and not self._is_known(factor):
                 continue
             return Hit(ref, factor, layout if kind == "whole" else "part")
         return None

@@ -16,7 +16,7 @@ import numpy as np
 
 from nnparity.diagnosis.catalogue import fix_for
 from nnparity.diagnosis.finding import Finding, update_text
-from nnparity.diagnosis.first_wrong import first_wrong
+from nnparity.diagnosis.first_wrong import first_wrong, layer_of, phase_of
 from nnparity.diagnosis.judge import Judge, few_samples
 from nnparity.diagnosis.records import Node
 from nnparity.diagnosis.run import Run
@@ -299,7 +299,8 @@ def far_fetched(bugs: list[Finding], mended: Mended, run: Run) -> bool:
     if _one_word(mended.change) and mended.statement in _callers(first, run):
         return False
     here = _statement(first, run) == mended.statement
-    return len(bugs) == 1 and not here and first.proved and first.id in FACTORS and mended.change.cost > A_SLIP
+    slip = mended.change.cost <= A_SLIP and first.id != "extra-output-derivative"  # many a change makes a factor one
+    return len(bugs) == 1 and not here and first.proved and first.id in FACTORS and not slip
 
 
 def _nearest(bugs: list[Finding], mended: Mended, run: Run) -> Finding:
@@ -346,11 +347,8 @@ def retell(finding: Finding, conclusion, quantity: str | None) -> None:
         finding.id = None
     if quantity is None or quantity == finding.quantity or recognised:
         return
-    letter, layer = ("delta", int(quantity[5:])) if quantity.startswith("delta") else (
-        quantity.removesuffix("_new").rstrip("0123456789"), int("".join(filter(str.isdigit, quantity))))  # fmt: skip
-    finding.quantity, finding.layer = quantity, layer
-    finding.phase = "update" if quantity.endswith("_new") else "forward" if letter in ("Z", "A") else "backward"
+    finding.quantity, finding.layer, finding.phase = quantity, layer_of(quantity), phase_of(quantity)
     right = conclusion.state.rights.get(quantity)
-    finding.expected = right.text if right is not None else update_text(quantity, layer)
+    finding.expected = right.text if right is not None else update_text(quantity, finding.layer)
     finding.computes = conclusion.explainer.computes(finding.event) if finding.event is not None else finding.computes
     finding.fix = fix_for(finding.id, finding.quantity, finding.expected)

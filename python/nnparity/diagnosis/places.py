@@ -42,6 +42,8 @@ class Places:
         if weights is None:
             return None
         used = np.flatnonzero(weights)
+        if used.size < 2:
+            return None
         for event in self.run.events:
             value = self.run.value(event)
             one_each = value.ndim == 1 and value.size == used.size < weights.size
@@ -84,8 +86,11 @@ class Places:
             return self.returned_inside(new) or self.returned_number(new) or best
         return best
 
-    def out_of_adapter(self, event):
-        """What the candidate handed to an expression of the adapter's, unless all of that is right; else None."""
+    def out_of_adapter(self, event, lost: bool = False):
+        """What the candidate handed to an expression of the adapter's; None where the adapter itself takes the step.
+
+        With `lost`, a parameter that came back as it was is no sign of that.
+        """
         waiting, seen = [event], set()
         handed, mixed = None, False
         while waiting:
@@ -94,9 +99,12 @@ class Places:
                 label = self.blamer.labels.get(operand.ref)
                 if label is not None and label.right and re.fullmatch(r"[Wb]\d+", label.quantity):
                     mixed = True  # the adapter itself takes the step
-                if operand.ref in seen or maker is None:
+                if operand.ref in seen:
                     continue
                 seen.add(operand.ref)
+                maker = maker or self._turned(operand)
+                if maker is None:
+                    continue
                 if self.run.node(maker).file == self.run.adapter:
                     waiting.append(maker)
                 elif self.run.value(operand).size > 1:
@@ -107,7 +115,15 @@ class Places:
             numbers = [float(self.run.values[ref].ravel()[0]) for ref in seen if self.run.values[ref].size > 1]
             stored = [found for number in numbers for found in [self.run.stored(number)] if found is not None]
             handed = max(stored, key=lambda found: found.seq, default=None)
-        return None if mixed else handed
+        return None if mixed and not lost else handed
+
+    def _turned(self, operand):
+        """The event of the candidate that computed a value which is read transposed."""
+        value = self.run.value(operand)
+        hits = self.follower.index.find(value) if value.size > 2 else []
+        events = [self.run.computed(hit.ref) for hit in hits if hit.exact]
+        own = [one for one in events if one is not None and self.run.node(one).file != self.run.adapter]
+        return max(own, key=lambda one: one.seq, default=None)
 
     def returned_inside(self, new: np.ndarray):
         """The event that computed a matrix of weights and biases of which the returned array is a part."""
@@ -152,6 +168,9 @@ class Places:
             if seen is None:
                 continue
             turned = [hit for hit in seen.hits() if hit.factor < 0]
+            delta = self.state.seen.get(f"delta{self.state.updates[name].layer}")
+            if delta and all(hit.factor < 0 for hit in delta.hits()):
+                continue  # it came turned: what stands behind it takes that into account or does not
             if turned and not [hit for hit in seen.hits() if hit.factor > 0]:
                 events = [e for hit in turned if (e := self.run.computed(hit.ref)) is not None]
                 if events:
@@ -165,7 +184,9 @@ class Places:
         for other in self.state.updates.values():
             if other is not update and other.rate != 0:
                 event = self.returned(other.quantity[0], other.layer)
-                if event is not None and self.run.node(event).file != self.run.adapter:
+                if event is not None and self.run.node(event).file == self.run.adapter:
+                    event = self.out_of_adapter(event)
+                if event is not None:
                     counts[event.node] += 1
                     events[event.node] = event
         node, count = max(counts.items(), key=lambda item: item[1], default=(None, 0))
@@ -175,6 +196,10 @@ class Places:
         """The call, as a statement of its own, of a function that changes its copy of an argument."""
         statement = self.run.statement(event)
         base = re.split(r"[\[$@.]", statement.target or "")[0].strip()
+        later = [one for one in self.run.by_ref.get(event.ref, ()) if one.frame != event.frame and one.seq > event.seq
+                 and self.run.node(one).file != self.run.adapter]  # fmt: skip
+        if later:
+            return later[-1]
         arguments = self.run.functions.get(statement.fun or "")
         if arguments is not None and base not in arguments:
             return None  # the function was meant to change what is outside it
@@ -215,15 +240,19 @@ class Places:
                     best = event if best is None or event.seq > best.seq else best
         return best
 
-    def changed_values(self, old: np.ndarray, gradient: np.ndarray) -> list[int]:
-        """Recorded values of the form old + c·gradient: an update that was computed and then lost."""
+    def changed_values(self, old: np.ndarray, update: Update) -> list[int]:
+        """Recorded values of the form old + c·gradient, of the batch or a sample: an update computed and then lost."""
         t = self.textbook
+        delta, signal = self.state.delta[update.layer], self.state.A[update.layer - 1]
+        samples = [np.outer(delta[:, i], signal[:, i]) if old.ndim == 2 else delta[:, i] for i in (0, t.m - 1)]
         found = []
-        for factor in [1.0, t.m, 1.0 / t.m, 2.0, 0.5, 2.0 / t.Y.shape[0]]:
-            for sign in (1, -1):
-                for hit in self.follower.index.find(old - sign * factor * t.eta * gradient, parts=True):
-                    if abs(hit.factor - 1) < 1e-9:
-                        found.append(hit.ref)
+        for gradient in (update.right.value, *samples):
+            for factor in [1.0, t.m, 1.0 / t.m, 2.0, 0.5, 2.0 / t.Y.shape[0]]:
+                for sign in (1, -1):
+                    changed = old - sign * factor * t.eta * gradient
+                    for hit in self.follower.index.find(changed, parts=True, edges=old.ndim == 1):
+                        if abs(hit.factor - 1) < 1e-9:
+                            found.append(hit.ref)
         return found
 
     def first_gradient(self, letter: str, layer: int):

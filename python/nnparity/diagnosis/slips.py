@@ -170,6 +170,10 @@ class Surroundings:
     ):  # fmt: skip
         self.shapes, self.longer = shapes, list(phrases)
         self.phrases = {phrase: held for phrase, held in phrases.items() if len(phrase) <= LONGEST_PHRASE}
+        taken = [phrase[: phrase.rindex("[")] for phrase, held in self.phrases.items()
+                 if held == NUMBER and phrase.endswith("]") and not phrase.endswith("]]")]  # fmt: skip
+        named = [name for name, held in shapes.items() if any(len(shape) == 1 for shape in held)]
+        self.vectors = _distinct([*taken, *named])  # of which one element may be meant
         inside = tokens_of(text[first:last], language)
         everywhere = tokens_of(text, language)
         self.language = language
@@ -221,10 +225,9 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
             yield from _of_number(token, before, after)
             if token.text in ("0", "0.0", "0L"):
                 elements = ("[-1]", "[0]") if language == "Python" else ("[1]", "[length({})]")
-                vectors = [name for name, shapes in around.shapes.items() if any(len(shape) == 1 for shape in shapes)]
-                for place, vector in enumerate(vectors[:6]):
+                for place, vector in enumerate(around.vectors[:8]):
                     for element in elements:
-                        yield Change(*at, vector + element.format(vector), POSSIBLE + 0.2 + 0.1 * place)
+                        yield Change(*at, vector + element.format(vector), LIKELY + 0.7 + 0.1 * place)
             for place, number in enumerate(around.numbers[:12]):
                 yield Change(*at, number, POSSIBLE + 0.05 * place)
             for place, name in enumerate(name for name in around.names if around.shapes.get(name) == NUMBER):
@@ -390,7 +393,8 @@ def _undone(text: str, part: Part) -> Iterator[Change]:
     own = text[part.start : part.end]
     turned = own.startswith("t(") or own.endswith(".T")
     for inner in part.parts[: 3 if part.kind == "call" else 1]:
-        cost = LIKELY if turned else POSSIBLE
+        twice = part.kind == "call" and len(part.parts) == 1  # a function too many
+        cost = LIKELY if turned else LIKELY + 0.6 if twice else POSSIBLE
         yield Change(part.start, part.end, text[inner.start : inner.end], cost, "transposed" if turned else None)
 
 
@@ -419,6 +423,9 @@ def _replaced(text: str, part: Part, around: Surroundings) -> Iterator[Change]:
     if part.kind != "constant" and part.shapes:
         power = "^" if around.language == "R" else "**"
         yield Change(part.start, part.end, f"({own}){power}2", POSSIBLE + 1)
+    if part.kind not in ("name", "constant") and part.shapes == NUMBER:
+        for number in ("1", "2", "0"):
+            yield Change(part.start, part.end, number, POSSIBLE + 0.4)
     if part.kind not in ("name", "constant"):
         for place, name in enumerate(around.names[:30]):
             cost = POSSIBLE + 0.5 + 0.05 * place + around.unlike(part.shapes, name)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from functools import cached_property
 
 import numpy as np
 
 from nnparity.diagnosis.run import Run
+
+
+def _base(target: str) -> str:
+    """The name of what an element or an attribute is assigned to."""
+    return re.split(r"[\[$@]|\.(?=\w+$)", target)[0].strip()
 
 
 class Suspects:
@@ -41,6 +47,7 @@ class Suspects:
         parts = {name: self.statements_behind(value) for name, value in self.returned.items()}
         behind_wrong = set().union(*(found for name, found in parts.items() if name not in right))
         behind_right = set().union(*(found for name, found in parts.items() if name in right))
+        behind_wrong |= self.beginnings(behind_wrong, order)
         anchors = [order[place] for place in [*places, *self.last_statements(right)] if place in order]
         ranks: dict[int, float] = {}
         for statement, place in order.items():
@@ -53,6 +60,12 @@ class Suspects:
             if place in order:
                 ranks[place] = float(rank)
         return sorted((rank, statement) for statement, rank in ranks.items())
+
+    def beginnings(self, statements: set[int], among) -> set[int]:
+        """The statements that give a first value to what these statements go on with, as zeros do to a sum."""
+        nodes = self.run.nodes
+        names = {(nodes[one].fun, _base(nodes[one].target)) for one in statements if nodes[one].target}
+        return {one for one in among if nodes[one].target and (nodes[one].fun, _base(nodes[one].target)) in names}
 
     def last_statements(self, right: frozenset[str]) -> list[int]:
         """The statements that computed the wrong parameters; for those that came back as they were, the right ones."""
@@ -85,11 +98,15 @@ class Suspects:
                 if known.size <= 2000 and number in known
             ]
         seen = set(waiting)
+        looked: set[int] = set()  # events whose statement, in that execution, was looked into from a later one
         while waiting:
             for event in run.by_ref.get(waiting.pop(), ()):
                 statement = run.nodes[event.node].stmt
                 found.add(statement)
+                if event.seq in looked:
+                    continue
                 for other in self.neighbours(event, statement):
+                    looked.add(other.seq)
                     value = run.value(other).ravel()
                     telling = value.size > 1 or (value.size == 1 and float(value[0]) != round(float(value[0]), 3))
                     if other.ref not in seen and telling:

@@ -315,6 +315,7 @@ def slopes(
     yield Formula("derivative-of-activation", f"{name}′({a})", activation_slope(name, A, slope))
     yield Formula("activation-as-derivative", a, A)
     yield Formula("activation-as-derivative", z, Z)
+    yield Formula("activation-as-derivative", f"{name}({a})", activation_value(name, A, slope))
     if base == "tanh":
         yield Formula("derivative-of-activation", f"1 − {z}²", 1 - Z**2)
         yield Formula("wrong-derivative", f"1 − {a}", 1 - A)
@@ -662,13 +663,13 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     if layer == textbook.depth:
         error = state.A[layer] - textbook.Y
         yield Formula("missing-output-derivative", f"(1/m)·(A{layer} − Y)·{before}ᵀ", error @ a.T / m,
-                      factors=(error, a))  # fmt: skip
+                      factors=(error, a), omits=True)  # fmt: skip
     else:
         back = textbook.W[layer].T @ state.delta[layer + 1]
         yield Formula(
             "missing-activation-derivative", f"(1/m)·(W{layer + 1}ᵀ·delta{layer + 1})·{before}ᵀ", back @ a.T / m,
-            factors=(back, a),
-        )
+            factors=(back, a), omits=True,
+        )  # fmt: skip
 
 
 @quiet
@@ -704,11 +705,11 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     if layer == textbook.depth:
         yield Formula(
             "missing-output-derivative", f"(1/m)·Σ (A{layer} − Y)", (state.A[layer] - textbook.Y).mean(axis=1),
-            factors=(state.A[layer] - textbook.Y,),
-        )
+            factors=(state.A[layer] - textbook.Y,), omits=True,
+        )  # fmt: skip
     else:
         back = textbook.W[layer].T @ state.delta[layer + 1]
         yield Formula("missing-activation-derivative", f"(1/m)·Σ W{layer + 1}ᵀ·delta{layer + 1}", back.mean(axis=1),
-                      factors=(back,))  # fmt: skip
+                      factors=(back,), omits=True)  # fmt: skip
         if state.delta[layer + 1].shape[0] == n:
             yield Formula("wrong-layer", f"(1/m)·Σ delta{layer + 1}", state.delta[layer + 1].mean(axis=1))

@@ -22,10 +22,15 @@ class ByUse:
 
     def __init__(self, run: Run):
         self.run = run
-        self._groups: dict[int, dict] = {}
+        self._candidates: dict[tuple[int, int], list[tuple[np.ndarray, Seen]]] = {}
 
-    def candidates(self, n: int, m: int) -> Iterator[tuple[np.ndarray, Seen]]:
+    def candidates(self, n: int, m: int) -> list[tuple[np.ndarray, Seen]]:
         """Values of n units x m samples: whole batches, and expressions evaluated once per sample."""
+        if (n, m) not in self._candidates:
+            self._candidates[n, m] = list(self._search(n, m))
+        return self._candidates[n, m]
+
+    def _search(self, n: int, m: int) -> Iterator[tuple[np.ndarray, Seen]]:
         seen_refs = set()
         per_node, numbers = defaultdict(list), defaultdict(list)
         for event in self.run.events:
@@ -57,9 +62,11 @@ class ByUse:
         t = follower.textbook
         n = t.W[layer - 1].shape[0]
         found = 0
-        known = [table[k].tobytes() for table in (state.Z, state.A, state.delta) for k in table]
+        known = [table[k] for table in (state.Z, state.A, state.delta) for k in table if table[k].shape == (n, t.m)]
         for value, seen in self.candidates(n, t.m):
-            if value.tobytes() in known or not test(follower, state, layer, value):
+            if any(proportion(value, other) is not None for other in known):
+                continue
+            if not test(follower, state, layer, value):
                 continue
             yield Formula(None, "?", value), seen
             found += 1
@@ -70,7 +77,8 @@ class ByUse:
         name = follower.textbook.activations[layer - 1]
         names = [name] if name else ["sigmoid", "tanh", "relu", "softmax"]
         for word in names:
-            if word != "linear" and follower.present(book.activation_value(word, value, follower.textbook.slope)):
+            made = book.activation_value(word, value, follower.textbook.slope)
+            if not np.array_equal(made, value) and follower.present(made):  # what is positive is its own relu
                 return True
         return False
 

@@ -58,6 +58,7 @@ class Workplace:
         self.exchange.mkdir()
         self.copied = is_small(self.original)
         self.path = self._copy() if self.copied else self.original
+        self._known: dict[str, tuple[str, Path]] = {}  # asked for once for every node
         self._found = {name for name in DROPPINGS if (self.path / name).exists()}
 
     def _copy(self) -> Path:
@@ -80,6 +81,11 @@ class Workplace:
 
     def outside(self, file: str) -> tuple[str, Path]:
         """Return a file's name as a reader knows it (relative to the candidate's folder) and its untouched path."""
+        if file not in self._known:
+            self._known[file] = self._outside(file)
+        return self._known[file]
+
+    def _outside(self, file: str) -> tuple[str, Path]:
         path = Path(file)
         if not path.is_absolute():
             path = self.path / path
