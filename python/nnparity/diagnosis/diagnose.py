@@ -18,7 +18,7 @@ from nnparity.diagnosis.advice import advice
 from nnparity.diagnosis.beyond import other_shapes, second_call
 from nnparity.diagnosis.conclude import Conclusion
 from nnparity.diagnosis.crash import crash_finding
-from nnparity.diagnosis.finding import KINDS, Finding
+from nnparity.diagnosis.finding import KINDS, Finding, update_text
 from nnparity.diagnosis.follow import Follower, Textbook
 from nnparity.diagnosis.matching import SAME, SAME_SINGLE, ValueIndex, constant_factors, proportion
 from nnparity.diagnosis.mend import mend
@@ -402,13 +402,17 @@ class Session:
     def rate(self, probe: Probe, conclusion: Conclusion, findings: list[Finding]) -> None:
         """Whether a constant factor is a learning rate of the candidate's own: then another eta changes nothing."""
         for finding in findings:
-            if finding.kind != "convention" or finding.factor is None:
+            rated = finding.factor is not None and abs(abs(finding.factor) * probe.eta - 1) < 1e-6
+            if finding.factor is None or not (finding.kind == "convention" or rated):
                 continue
             eta = probe.eta * 0.625
             again = self.process.run(probe.W, probe.b, probe.X, probe.Y, eta, seed=probe.seed, record=False)
             if again.status != "ok":
                 return
-            W_new, _ = self.returned(probe, again)
+            W_new, b_new = self.returned(probe, again)
+            if finding.kind != "convention":
+                self.without_rate(finding, conclusion, {"W": W_new, "b": b_new})
+                continue
             if all(
                 np.allclose(one, other, rtol=1e-12, atol=0)
                 for one, other in zip(W_new, conclusion.follower.W_new, strict=False)
@@ -420,6 +424,21 @@ class Session:
                     f"{finding.factor * probe.eta:.6g} times the gradient, "
                     "whatever eta is; let step pass its eta on."
                 )
+
+    @staticmethod
+    def without_rate(finding: Finding, conclusion: Conclusion, new: dict[str, list[np.ndarray]]) -> None:
+        """A step of one parameter that another eta leaves as long as it was has forgotten the learning rate."""
+        follower = conclusion.follower
+        for name in finding.covers:
+            letter, k = name[0], int(name[1:-4]) - 1
+            before = (follower.W_new if letter == "W" else follower.b_new)[k]
+            if not np.allclose(new[letter][k], before, rtol=1e-12, atol=0):
+                return
+        if finding.covers and finding.layer:
+            finding.id, finding.quantity, finding.phase = None, finding.covers[0], "update"
+            finding.expected = update_text(finding.quantity, finding.layer)
+            finding.computes = finding.expected.replace("η·", "")
+            finding.fix = f"The learning rate is left out of this step: {finding.quantity} = {finding.expected}."
 
     # -- the report --------------------------------------------------------------------------------------------------
 

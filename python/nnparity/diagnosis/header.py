@@ -1,5 +1,6 @@
 """What is known of a candidate before it runs: its language, its text, and what the head of its adapter says."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +78,25 @@ def read_text(file: Path) -> str:
         ) from None
 
 
+def _kernel(notebook: Path) -> str:
+    """The language that a notebook's metadata names, in small letters; nothing where they name none."""
+    try:
+        metadata = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
+        kernel = metadata.get("kernelspec", {})
+        return str(metadata.get("language_info", {}).get("name") or kernel.get("language") or kernel["name"]).lower()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+
+
 def language_of(candidate: Path) -> str:
-    """Return "R" or "Python" by the file's ending.
+    """Return "R" or "Python" by the file's ending; a notebook says itself which kernel it is for.
 
     Raises
     ------
     UnknownLanguage
     """
+    if candidate.suffix.lower() == ".ipynb" and _kernel(candidate) in ("r", "ir"):
+        return "R"
     try:
         return LANGUAGES[candidate.suffix.lower()]
     except KeyError:

@@ -166,7 +166,7 @@ def label_values(state, textbook, index: ValueIndex, orders: Iterable[np.ndarray
 
     for rank, (text, quantity, value, right, kind) in enumerate(vocabulary(state, t)):
         weight = 0.001 * rank + (0 if quantity else 0.5) + (0 if right else 0.2)
-        if not np.all(np.isfinite(value)):
+        if not np.all(np.isfinite(value)) or (value.size > 1 and np.ptp(value) == 0):
             continue
         parts = text != "Y"  # rows and columns of one-hot targets are all alike
         edges = quantity.startswith("b")

@@ -146,7 +146,8 @@ class ValueIndex:
         columns = normal_form(quantity)
         if columns.ndim != 2:
             columns = columns.reshape(-1, 1)
-        if np.count_nonzero(columns) < LEAST_NONZERO * columns.size:
+        magnitudes = np.abs(columns[columns != 0])
+        if magnitudes.size < LEAST_NONZERO * columns.size or np.ptp(magnitudes) == 0:  # a mask of ones says nothing
             return []
         for sign in (1.0, -1.0):
             found = [tuple(hit for number in column for hit in self._number(sign * number, sign))

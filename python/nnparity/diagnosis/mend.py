@@ -264,7 +264,8 @@ def mend(process, probe, conclusion, findings: list[Finding], language: str, sec
             return findings
         finding = moved(wanted, whole, run)
         if finding.id is None or finding.id == whole.change.slip or whole.statement not in blamed:
-            retell(finding, conclusion, first_wrong(textbook, state, conclusion.follower, mender.start))
+            quantity = first_wrong(textbook, state, conclusion.follower, mender.start)
+            retell(finding, conclusion, told_by_place(finding, conclusion, whole.statement, quantity))
         return [finding, *others]
     if len(wanted) > 1 and better:
         first = max(better, key=lambda mended: len(mended.right))
@@ -338,6 +339,23 @@ def moved(bugs: list[Finding], mended: Mended, run: Run) -> Finding:
     finding.proved = True
     finding.mended = mended.line
     return finding
+
+
+def told_by_place(finding: Finding, conclusion, statement: int, quantity: str | None) -> str | None:
+    """The quantity of a finding as its statement has it: one that updates a parameter misses its new value.
+
+    A turned sign shows in no value but the new ones: before the updates, it is the first delta that it turns.
+    """
+    if quantity is None or quantity[0] in "ZA":
+        return quantity
+    places, run, L = conclusion.places, conclusion.run, conclusion.textbook.depth
+    for name in [name for layer in range(L, 0, -1) for name in (f"W{layer}", f"b{layer}")]:
+        event = places.returned(name[0], int(name[1:]))
+        if event is not None and run.node(event).file == run.adapter:
+            event = places.out_of_adapter(event)
+        if event is not None and run.statement(event).id == statement:
+            return quantity if quantity.startswith("delta") or f"{name}_new" not in finding.covers else f"{name}_new"
+    return f"delta{max(finding.layers, default=L)}" if finding.id == "ascent" else quantity
 
 
 def retell(finding: Finding, conclusion, quantity: str | None) -> None:

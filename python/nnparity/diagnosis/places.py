@@ -236,7 +236,9 @@ class Places:
                 continue
             for event in self.run.by_ref.get(hit.ref, ()):
                 node = self.run.node(event)
-                if node.kind in ("assign", "after") and node.file != self.run.adapter and self.after_forward(event):
+                if node.kind not in ("assign", "after") or node.file == self.run.adapter:
+                    continue
+                if self.after_forward(self.run.by_node[event.node][0]):  # what ran before it sets the network up
                     best = event if best is None or event.seq > best.seq else best
         return best
 

@@ -166,7 +166,7 @@ class CandidateProcess:
 
         Parameters
         ----------
-        candidate : source file in R (.R, .Rmd, .qmd) or Python (.py, .ipynb)
+        candidate : source file in R (.R, .Rmd, .qmd) or Python (.py); a notebook (.ipynb) in either
         adapter : file that defines `step` from the candidate's own functions, where the candidate does not
         before : files evaluated before the candidate, besides those the adapter's header names
         functions_only : take the candidate's definitions and not its actions; None: what the adapter's header says

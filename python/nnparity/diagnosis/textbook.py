@@ -173,7 +173,7 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
         yield Formula("bias-missing", f"W{layer}·{before} + b{layer}[1]", product + bias[0])
         yield Formula("bias-missing", f"W{layer}·{before} + 1", product + 1)
         for other, vector in enumerate(b, start=1):
-            if other != layer:
+            if other != layer and np.any(vector):
                 if vector.size == n:
                     yield Formula("wrong-layer", f"W{layer}·{before} + b{other}", product + vector[:, None])
                 else:
