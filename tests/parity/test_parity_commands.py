@@ -54,13 +54,15 @@ def test_the_course_is_drawn(tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--plot", "course.bmp"], "the ending of course.bmp must be one of png, pdf, svg"),
+        (["--plot", "course.bmp"], "--plot must name a file that ends in .png, .pdf, .svg, not 'course.bmp'"),
+        (["--plot", ""], "--plot must name a file that ends in .png, .pdf, .svg, not ''"),
+        (["--batch", "0"], "--batch must be a whole number of at least 1, not 0"),
         (["--plot", "nowhere/course.png"], "--plot must name a file in a folder that exists, not nowhere/course.png"),
         (["--plot", "course.png", "--exact"], "--plot draws one run in fast arithmetic"),
         (["--plot", "course.png", "--cases"], "--plot draws one run in fast arithmetic"),
     ],
 )
-def test_a_picture_that_cannot_be_drawn_is_said_before_the_run(tmp_path, words, sentence):
+def test_what_cannot_be_run_or_drawn_is_said_before_anything_is_printed(tmp_path, words, sentence):
     done = nnparity("parity", *words, cwd=tmp_path)
     assert done.returncode == 2
     assert sentence in done.stderr

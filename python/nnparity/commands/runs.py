@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from nnparity.arithmetic import Array
-from nnparity.checks import InputError
+from nnparity.checks import InputError, check_count
 from nnparity.commands.options import apply
 
 HIDDEN = 30  # units of the hidden layer where --sizes is not given
@@ -70,6 +70,9 @@ def prepare(options: Mapping[str, Any], drawn_samples: int | None = None) -> Run
     from nnparity.optimizers import define_optimizer
     from nnparity.sides import Start, draw_data
 
+    for option in ("batch", "epochs", "steps"):  # before anything is printed
+        if options.get(option) is not None:
+            check_count(options[option], f"--{option}")
     sizes = list(options["sizes"] or ())
     data = None
     if options["data"] is not None:

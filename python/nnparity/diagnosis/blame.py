@@ -396,8 +396,6 @@ class Blamer:
     def _right_for_its_input(self, event) -> bool:
         """The value is an activation, or the derivative of one, of something that the helper received."""
         value = normal_form(self.run.value(event))
-        if value.size < 2:
-            return False
         function = self.run.frames.get(event.frame)
         if function is None or function.fun is None:
             return False
@@ -406,12 +404,13 @@ class Blamer:
             return False
         for seen in self.run.arguments(*call):
             given = normal_form(self.run.value(seen))
-            if given.shape != value.shape:
+            if given.shape != value.shape or value.size == 0:
                 continue
-            column = given.reshape(given.shape[0], -1)
+            column = given.reshape(given.shape[0] if given.ndim else 1, -1)
             for name in ("sigmoid", "tanh", "softplus", "elu", "gelu", "silu"):
                 for known in (book.activation_value(name, column), book.activation_slope(name, column)):
-                    if proportion(value.reshape(column.shape), known) is not None:
+                    factor = proportion(value.reshape(column.shape), known)
+                    if factor is not None and (value.size > 1 or abs(factor - 1) < 1e-12):
                         return True
         return False
 

@@ -463,19 +463,26 @@ class Session:
                 "activation": state.activations[:-1],
                 "output_activation": state.activations[-1],
                 "loss": state.loss,
-                "inferred": sorted(
-                    {
-                        "loss"
-                        if key == "loss"
-                        else ("output_activation" if key == f"A{conclusion.textbook.depth}" else "activation")
-                        for key in state.inferred
-                    }
-                ),
+                **self.undeclared(recording, conclusion),
             },
         }
         return Diagnosis(
             _plain(report), {"recording": recording, "conclusion": conclusion, "findings": findings, "probe": probe}
         )
+
+    @staticmethod
+    def undeclared(recording: Recording, conclusion: Conclusion) -> dict[str, list[str]]:
+        """The options that were inferred, and those of a run that stopped before anything of them was seen."""
+        state, last = conclusion.state, f"A{conclusion.textbook.depth}"
+        options = {"loss": "loss", last: "output_activation"}
+        signs = {"loss": f"delta{conclusion.textbook.depth}"}
+        unseen = {
+            options.get(key, "activation")
+            for key in state.inferred
+            if recording.status != "ok" and not state.seen.get(signs.get(key, key))
+        }
+        inferred = {options.get(key, "activation") for key in state.inferred} - unseen
+        return {"inferred": sorted(inferred), "assumed": sorted(unseen)}
 
     def beyond(self, recording: Recording, state, verdict: str) -> list[str]:
         """What other shapes show; nothing where step does not come back even in this one."""

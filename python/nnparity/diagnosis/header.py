@@ -95,6 +95,8 @@ def language_of(candidate: Path) -> str:
     ------
     UnknownLanguage
     """
+    if candidate.is_dir():
+        raise failures.UnknownLanguage(f"{candidate.name} is a folder: name the file in it that holds the network.")
     if candidate.suffix.lower() == ".ipynb" and _kernel(candidate) in ("r", "ir"):
         return "R"
     try:

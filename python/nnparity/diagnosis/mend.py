@@ -49,6 +49,9 @@ Key = tuple[str, int | None]
 #: What stands in the place of some sources' own text.
 Texts = dict[Key, str]
 
+#: Mistakes that do too much, and that something left out elsewhere makes up for.
+UNDONE_ANYWHERE = {"extra-output-derivative", "softmax-twice", "squared-error-as-delta"}
+
 
 @dataclass(frozen=True)
 class Mended:
@@ -300,8 +303,9 @@ def far_fetched(bugs: list[Finding], mended: Mended, run: Run) -> bool:
     if _one_word(mended.change) and mended.statement in _callers(first, run):
         return False
     here = _statement(first, run) == mended.statement
-    slip = mended.change.cost <= A_SLIP and first.id != "extra-output-derivative"  # many a change makes a factor one
-    return len(bugs) == 1 and not here and first.proved and first.id in FACTORS and not slip
+    if len(bugs) > 1 or here or not first.proved:
+        return False
+    return first.id in UNDONE_ANYWHERE or (first.id in FACTORS and mended.change.cost > A_SLIP)
 
 
 def _nearest(bugs: list[Finding], mended: Mended, run: Run) -> Finding:
@@ -336,6 +340,8 @@ def moved(bugs: list[Finding], mended: Mended, run: Run) -> Finding:
     if finding.kind in ("bug", "unexplained"):
         finding.kind = "bug"
     finding.id = finding.id or mended.change.slip
+    if mended.change.slip == "r-copy-semantics" and finding.id == "bias-missing":
+        finding.id = mended.change.slip
     finding.proved = True
     finding.mended = mended.line
     return finding

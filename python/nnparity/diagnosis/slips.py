@@ -289,7 +289,8 @@ def _of_operator(text: str, tokens: list[Token], k: int, language: str) -> Itera
     token = tokens[k]
     counted = k + 1 < len(tokens) and tokens[k + 1].kind == "number"  # then rather the number than the sign is too much
     for other in OPERATORS.get(token.text, ()):
-        yield Change(token.start, token.end, other, LIKELY + (0.5 if counted else 0.0))
+        local = "r-copy-semantics" if (token.text, other) == ("<-", "<<-") else None
+        yield Change(token.start, token.end, other, LIKELY + (0.5 if counted else 0.0), local)
     if token.text == "*":
         yield Change(token.start, token.end, MATRIX_PRODUCT[language], LIKELY, "r-elementwise-for-matmul")
     if (token.text == "-" and k and tokens[k - 1].text in "([,=*/:") or (

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnparity.checks import check_word, stop_input
+from nnparity.checks import stop_input
 from nnparity.course import GROUPS, CoursePoint
 from nnparity.parity import ParityResult
 from nnparity.plots import COLOURS, FORMATS, new_figure, plain_axes
@@ -30,7 +30,9 @@ DIFFERENCE, BOUND, BEYOND, INK, FAINT = COLOURS[0], "#8a8a8a", COLOURS[1], "#222
 
 def check_picture(path: Path) -> None:
     """InputError where the picture could not be drawn after the run: matplotlib, the ending, the folder."""
-    check_word(path.suffix.removeprefix(".").lower(), FORMATS, f"the ending of {path}")
+    if path.suffix.removeprefix(".").lower() not in FORMATS:
+        given = str(path) if path.name else ""  # a Path makes "." of nothing
+        stop_input(f"--plot must name a file that ends in .{', .'.join(FORMATS)}, not {given!r}")
     if not path.parent.is_dir():
         stop_input(f"--plot must name a file in a folder that exists, not {path}")
     new_figure()

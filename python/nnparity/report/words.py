@@ -33,14 +33,13 @@ def verdict_sentence(report: dict[str, Any]) -> str:
 
 
 def network_words(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the network is, as pairs of a name and a word; what was inferred says so."""
+    """What the network is, as pairs of a name and a word; what was inferred or assumed says so."""
     network = report.get("network")
     if not network:
         return []
-    inferred = set(network.get("inferred") or ())
-
     def said(option: str, text: str) -> str:
-        return f"{text} (inferred)" if option in inferred else text
+        how = next((word for word in ("inferred", "assumed") if option in network.get(word, ())), None)
+        return f"{text} ({how})" if how else text
 
     hidden = ", ".join(dict.fromkeys(word or "?" for word in network["activation"])) or "none"
     return [
