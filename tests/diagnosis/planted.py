@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from corpus import Case, Span, Want, diagnose_case, score, show
 
+from nnparity.diagnosis.header import read_header
+
 PLANTED = Path(__file__).resolve().parents[2] / "fixtures" / "planted"
 
 
@@ -63,6 +65,8 @@ def cases_of(folder: Path, into: Path) -> Iterator[Case]:
         place = into / folder.parent.name / folder.name / row["name"]
         place.mkdir(parents=True)
         shutil.copy(folder / network["adapter"], place)
+        for stand_in in read_header(folder / network["adapter"]).before:
+            shutil.copy(stand_in, place)
         source = (folder / network["file"]).read_text(encoding="utf-8")
         (place / network["file"]).write_text(planted_source(source, row), encoding="utf-8")
         want = Want(tuple(Span.read(text) for text in row["lines"].split("|")), tuple(row["quantity"].split("|")),

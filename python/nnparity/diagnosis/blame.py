@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ class Blamer:
             return None
         if formula.omits:
             start = self._empty_start(events[0]) if formula.id == "bias-missing" else None
-            return start or self._omission(events[0], departure)
+            return start or self._before_picking(self._omission(events[0], departure))
         label = self.labels.get(events[0].ref)
         if label is not None and label.right and label.quantity[:1] in ("A", "Z", "Y") and departure.quantity[0] == "d":
             return self._wrong_use(events[0], departure) or events[0]
@@ -96,11 +97,14 @@ class Blamer:
 
     def _before_picking(self, event):
         """A wrong value that was only taken out of a larger one is wrong where that was computed."""
+        mine = self.labels.get(event.ref)
         while self.run.node(event).op in PICKS:
             operand = next(iter(self.run.operands(event)), None)
             label = self.labels.get(operand.ref) if operand is not None else None
             source = self.run.computed(operand.ref) if operand is not None else None
-            if source is None or source.seq >= event.seq or (label is not None and label.right):
+            if source is None or source.seq >= event.seq:
+                break
+            if label is not None and label.right and (mine is None or label.text != mine.text):
                 break
             if self.run.node(source).file == self.run.adapter:
                 break
@@ -206,9 +210,16 @@ class Blamer:
                 for inner in self.run.by_ref.get(operand.ref, ()):
                     frame = self.run.frames.get(inner.frame)
                     called = frame is not None and frame.call_node == operand.node
-                    if called and self.run.node(inner).kind == "return" and not self._right_elsewhere(inner):
-                        return inner
+                    innocent = self._right_elsewhere(inner) or self._right_for_its_input(inner)
+                    if called and self.run.node(inner).kind == "return" and not innocent:
+                        return self._defined_in(inner) or inner
         return None
+
+    def _defined_in(self, event):
+        """The assignment of the name that a function returns, in that function."""
+        before = [one for one in self.run.by_ref.get(event.ref, ()) if one.frame == event.frame and one.seq < event.seq]
+        named = [one for one in before if self.run.statement(one).target == self.run.node(event).text]
+        return next((one for one in named if self.run.node(one).kind == "assign"), None)
 
     def _is_textbook(self, part: np.ndarray, departure) -> bool:
         """A wrong part that stands in the right program too (softmax' own a(1 − a), say) says nothing of the place."""
@@ -328,19 +339,29 @@ class Blamer:
             and self.run.statement(other) is not self.run.statement(event)
             and self._is_copy(other)
         ]
-        if node.kind == "name":
-            definition = self.run.definition(operand)
-            copies = [other for other in copies if definition is not None and other.seq <= definition.seq]
+        definition = self.run.definition(operand) if node.kind == "name" else None
+        if definition is not None:
+            copies = [other for other in copies if other.seq <= definition.seq]
             if not any(self.run.statement(other).target == node.text for other in copies):
                 return None
         last = max(copies, key=lambda other: other.seq, default=None)
         while last is not None:
             source = self.run.statement(last).text
             earlier = [other for other in copies if other.seq < last.seq and self.run.statement(other).target == source]
+            if not earlier and self._from_elsewhere(refs, source, last):
+                earlier = [other for other in copies if other.seq < last.seq]
             if not earlier:
                 break
             last = earlier[-1]
         return last
+
+    def _from_elsewhere(self, refs: set[int], source: str, copy) -> bool:
+        """The value was taken out of a list into which no assignment of it is seen, as with append."""
+        if self.run.statement(copy).op not in PICKS:
+            return False
+        base = re.split(r"[\[$@]", source)[0].strip()
+        stores = [one for ref in refs for one in self.run.by_ref.get(ref, ()) if one.seq < copy.seq]
+        return not any((self.run.statement(one).target or "").startswith(base) for one in stores)
 
     def _is_copy(self, event) -> bool:
         """The statement assigns what another name, or an element of it, holds."""
@@ -407,11 +428,13 @@ class Blamer:
             if given.shape != value.shape or value.size == 0:
                 continue
             column = given.reshape(given.shape[0] if given.ndim else 1, -1)
+            forms = [column * (1 - column), 1 - column**2]  # derivatives by what the activation gave
             for name in ("sigmoid", "tanh", "softplus", "elu", "gelu", "silu"):
-                for known in (book.activation_value(name, column), book.activation_slope(name, column)):
-                    factor = proportion(value.reshape(column.shape), known)
-                    if factor is not None and (value.size > 1 or abs(factor - 1) < 1e-12):
-                        return True
+                forms += [book.activation_value(name, column), book.activation_slope(name, column)]
+            for known in forms:
+                factor = proportion(value.reshape(column.shape), known)
+                if factor is not None and (value.size > 1 or abs(factor - 1) < 1e-12):
+                    return True
         return False
 
     def _right_elsewhere(self, event) -> bool:

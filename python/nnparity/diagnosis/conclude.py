@@ -221,6 +221,7 @@ class Conclusion:
         if near(2):
             return "missing-half"
         widths = [self.textbook.X.shape[0], *[w.shape[0] for w in self.textbook.W]]
+        widths += [width + 1 for width in widths]  # with the constant input of the biases
         counts = [1 / m, 2 / m, 1 / m**2, 1 / n, 2 / n]
         counts += (
             [m / k for k in widths] + [1 / k for k in widths] + [2 * m / k for k in widths] + [2 / k for k in widths]
@@ -350,7 +351,7 @@ class Conclusion:
                 event = self.places.discarded(event) or event
         lost = letter == "W" or hits or f"W{layer}_new" in self._lost_names()
         id: str | None = "update-lost" if lost else "bias-missing"
-        zeros = self.places.all_zero(layer)
+        zeros = None if self._seen_as_it_is(f"delta{layer}") else self.places.all_zero(layer)
         if zeros is not None and f"W{layer}_new" in self._lost_names():
             delta = self.state.rights[f"delta{layer}"]
             base = self.state.activations[layer - 1]

@@ -94,9 +94,29 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
             finding.computes += f" (it stops at line {finding.place['line']})"
             finding.statement = origin.id
             finding.place = run.place(origin)
+    if finding.place["file"] == run.adapter and run.adapter is not None:
+        _out_of_adapter(finding, error, conclusion)
     finding.proved = bool(remedy)
     finding.layers = [layer] if layer else []
     return finding
+
+
+def _out_of_adapter(finding: Finding, error, conclusion: Conclusion) -> None:
+    """What the adapter cannot use came from the candidate: the statement that computed it."""
+    run = conclusion.run
+    for operand in error.operands:
+        label = conclusion.labels.get(operand.ref) if operand.ref is not None else None
+        if label is None or not label.quantity.startswith("d"):
+            continue
+        maker = run.computed(operand.ref)
+        if maker is not None and run.node(maker).file == run.adapter:
+            maker = conclusion.places.out_of_adapter(maker, lost=True)
+        if maker is not None:
+            finding.computes += f" (it stops in {finding.place['file']}, line {finding.place['line']})"
+            finding.statement = run.statement(maker).id
+            finding.place = run.place(run.statement(maker))
+            finding.quantity, finding.phase = label.quantity, phase_of(label.quantity)
+            return
 
 
 def _due(error) -> str:

@@ -413,10 +413,10 @@ class Session:
             if finding.kind != "convention":
                 self.without_rate(finding, conclusion, {"W": W_new, "b": b_new})
                 continue
-            if all(
-                np.allclose(one, other, rtol=1e-12, atol=0)
-                for one, other in zip(W_new, conclusion.follower.W_new, strict=False)
-            ):
+            follower, t = conclusion.follower, conclusion.textbook
+            pairs = [*zip(W_new, follower.W_new, t.W, strict=False), *zip(b_new, follower.b_new, t.b, strict=False)]
+            moved = [pair for pair in pairs if np.any(pair[1] != pair[2])]
+            if moved and all(np.allclose(one, other, rtol=1e-12, atol=0) for one, other, _ in moved):
                 finding.id = None
                 finding.computes = "a step of a length of its own: the learning rate that step is given is not used"
                 finding.fix = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -170,7 +171,11 @@ def label_values(state, textbook, index: ValueIndex, orders: Iterable[np.ndarray
             continue
         parts = text != "Y"  # rows and columns of one-hot targets are all alike
         edges = quantity.startswith("b")
-        note(index.find(value, parts=parts, edges=edges), text, quantity, right, weight)
+        found = index.find(value, parts=parts, edges=edges)
+        if re.fullmatch(r"b\d+", quantity):  # as the edge of a matrix only beside the weights of its layer
+            size = value.size + t.W[int(quantity[1:]) - 1].size
+            found = [hit for hit in found if hit.layout != "part" or index.size_of(hit.ref) in (value.size, size)]
+        note(found, text, quantity, right, weight)
         if parts and value.size > 2:
             if min(value.shape) > 1:  # beside a bias, though it is there by itself too
                 note([hit for hit in index.inside(value) if hit.exact], text, quantity, right, weight)

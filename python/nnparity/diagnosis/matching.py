@@ -85,6 +85,7 @@ class ValueIndex:
         self._sorted: dict[tuple[int, str], tuple[np.ndarray, list]] = {}
         self._cache: dict = {}
         self._numbers: list[tuple[float, int]] | None = None
+        self._sizes = {ref: np.size(raw) for ref, raw in values.items()}
         for ref, raw in values.items():
             value = normal_form(raw)
             if value.size == 0:
@@ -113,6 +114,10 @@ class ValueIndex:
         """The recorded matrices that contain a quantity beside a bias, whether or not it was recorded by itself."""
         wanted = normal_form(quantity)
         return [*self._search(wanted, "part"), *(self._search(wanted, "edge") if wanted.ndim == 1 else [])]
+
+    def size_of(self, ref: int) -> int:
+        """How many elements a recorded value has."""
+        return self._sizes[ref]
 
     def of_size(self, size: int) -> list:
         """(ref, value) of the recorded values with that many elements."""

@@ -113,7 +113,10 @@ class Places:
                     handed = handed or maker
         if handed is None:  # lists of rows: by their numbers
             numbers = [float(self.run.values[ref].ravel()[0]) for ref in seen if self.run.values[ref].size > 1]
-            stored = [found for number in numbers for found in [self.run.stored(number)] if found is not None]
+            made = [self.run.computed(hit.ref) for number in numbers
+                    for hit in self.follower.index.find(np.array(number)) if hit.exact]  # fmt: skip
+            stored = [found for found in [*map(self.run.stored, numbers), *made]
+                      if found is not None and self.run.node(found).file != self.run.adapter]  # fmt: skip
             handed = max(stored, key=lambda found: found.seq, default=None)
         return None if mixed and not lost else handed
 
@@ -147,7 +150,8 @@ class Places:
         seen = self.state.seen.get(quantity)
         if seen is None:
             return None
-        near = [hit for hit in seen.batch if abs(abs(hit.factor / ratio) - 1) < 1e-4]
+        hits = [*seen.batch, *self.follower.index.inside(self.state.rights[quantity].value)]
+        near = [hit for hit in hits if abs(abs(hit.factor / ratio) - 1) < 1e-4]
         events = [event for hit in near if (event := self.run.computed(hit.ref)) is not None]
         return min(events, key=lambda event: event.seq) if events else None
 

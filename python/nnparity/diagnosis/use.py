@@ -30,6 +30,13 @@ class ByUse:
             self._candidates[n, m] = list(self._search(n, m))
         return self._candidates[n, m]
 
+    def _ordered(self, follower: Follower, n: int) -> Iterator[tuple[np.ndarray, Seen]]:
+        """The candidates, their samples in the order of X where the network shuffled them."""
+        for value, seen in self.candidates(n, follower.textbook.m):
+            for order in follower.orders[:1]:
+                yield value[:, np.argsort(order)], seen
+            yield value, seen
+
     def _search(self, n: int, m: int) -> Iterator[tuple[np.ndarray, Seen]]:
         seen_refs = set()
         per_node, numbers = defaultdict(list), defaultdict(list)
@@ -63,7 +70,7 @@ class ByUse:
         n = t.W[layer - 1].shape[0]
         found = 0
         known = [table[k] for table in (state.Z, state.A, state.delta) for k in table if table[k].shape == (n, t.m)]
-        for value, seen in self.candidates(n, t.m):
+        for value, seen in self._ordered(follower, n):
             if any(proportion(value, other) is not None for other in known):
                 continue
             if not test(follower, state, layer, value):
