@@ -85,9 +85,13 @@ class Blamer:
         events = self.events_of(departure.seen)
         if not events:
             return None
-        if formula.omits:
+        one_by_one = len(departure.seen.samples) == self.follower.textbook.m
+        whole = formula.factors and departure.seen.batch and not one_by_one  # the gradient itself was seen
+        if whole:
+            events = self.events_of(Seen(departure.seen.batch, (), (), 1.0)) or events
+        elif formula.omits:
             start = self._empty_start(events[0]) if formula.id == "bias-missing" else None
-            return start or self._before_picking(self._omission(events[0], departure))
+            return start or self._before_picking(self._omission(events[0], departure), same_name=True)
         label = self.labels.get(events[0].ref)
         if label is not None and label.right and label.quantity[:1] in ("A", "Z", "Y") and departure.quantity[0] == "d":
             return self._wrong_use(events[0], departure) or events[0]
@@ -95,14 +99,19 @@ class Blamer:
             return self._last_store(departure) or events[0]
         return self._chosen(events[0], departure) or self._innocent_helper(self._before_picking(events[0]))
 
-    def _before_picking(self, event):
-        """A wrong value that was only taken out of a larger one is wrong where that was computed."""
+    def _before_picking(self, event, same_name: bool = False):
+        """A wrong value that was only taken out of a larger one is wrong where that was computed.
+
+        With `same_name`, only where the larger one had the same name.
+        """
         mine = self.labels.get(event.ref)
         while self.run.node(event).op in PICKS:
             operand = next(iter(self.run.operands(event)), None)
             label = self.labels.get(operand.ref) if operand is not None else None
             source = self.run.computed(operand.ref) if operand is not None else None
             if source is None or source.seq >= event.seq:
+                break
+            if same_name and self.run.statement(event).target != self.run.node(operand).text:
                 break
             if label is not None and label.right and (mine is None or label.text != mine.text):
                 break
@@ -216,10 +225,15 @@ class Blamer:
         return None
 
     def _defined_in(self, event):
-        """The assignment of the name that a function returns, in that function."""
-        before = [one for one in self.run.by_ref.get(event.ref, ()) if one.frame == event.frame and one.seq < event.seq]
-        named = [one for one in before if self.run.statement(one).target == self.run.node(event).text]
-        return next((one for one in named if self.run.node(one).kind == "assign"), None)
+        """The last assignment to the name that a function returns, or to elements of it, in that function."""
+        name = self.run.node(event).text
+        named = [
+            one
+            for one in self.run.by_ref.get(event.ref, ())
+            if one.frame == event.frame and one.seq < event.seq and self.run.node(one).kind in ("assign", "after")
+            and re.split(r"[\[$@]", self.run.statement(one).target or "")[0].strip() == name
+        ]  # fmt: skip
+        return named[-1] if named else None
 
     def _is_textbook(self, part: np.ndarray, departure) -> bool:
         """A wrong part that stands in the right program too (softmax' own a(1 − a), say) says nothing of the place."""
@@ -250,7 +264,8 @@ class Blamer:
         refs = {hit.ref for hit in hits if abs(abs(hit.factor) - 1) < 1e-9} or {hit.ref for hit in hits}
         use = self._use_of(refs, event.seq, departure.quantity)
         if use is None:
-            return event
+            gradient = departure.quantity[:2] in ("dW", "db")
+            return (self._copied(refs, event, None, None) if gradient else None) or event
         consumer, operand = use
         while self.run.node(operand).kind not in READS:  # what only hands on its argument, as a clip that never bites
             inner = next((one for one in self.run.operands(operand) if one.ref in refs), None)
@@ -326,21 +341,22 @@ class Blamer:
 
     def _copied(self, refs: set[int], event, consumer, operand):
         """The assignment that only gave the value another name, from which the use has it; the first of several."""
-        node = self.run.node(operand)
-        if node.kind not in READS:
+        node = self.run.node(operand) if operand is not None else None
+        if node is not None and node.kind not in READS:
             return None
         copies = [
             other
             for ref in refs
             for other in self.run.by_ref.get(ref, ())
             if self.run.node(other).kind in ("assign", "after")
-            and event.seq < other.seq < consumer.seq
+            and event.seq < other.seq
+            and (consumer is None or other.seq < consumer.seq)
             and self.run.node(other).file != self.run.adapter
             and self.run.statement(other) is not self.run.statement(event)
             and self._is_copy(other)
         ]
-        definition = self.run.definition(operand) if node.kind == "name" else None
-        if definition is not None:
+        definition = self.run.definition(operand) if node is not None and node.kind == "name" else None
+        if node is not None and definition is not None:
             copies = [other for other in copies if other.seq <= definition.seq]
             if not any(self.run.statement(other).target == node.text for other in copies):
                 return None
@@ -366,7 +382,8 @@ class Blamer:
     def _is_copy(self, event) -> bool:
         """The statement assigns what another name, or an element of it, holds."""
         statement = self.run.statement(event)
-        return bool(statement.target) and (statement.op is None or statement.op in PICKS)
+        goes_on = any(node.stmt == statement.id and node.op in ("+=", "-=") for node in self.run.nodes.values())
+        return bool(statement.target) and not goes_on and (statement.op is None or statement.op in PICKS)
 
     def _inside(self, definition, refs):
         """The event, in a function an assignment called, that computed the value; None where it computed it itself."""
@@ -386,7 +403,7 @@ class Blamer:
 
         What makes a right value of it is no such use: an intermediate step, or the delta where a gradient is wrong.
         """
-        used_rightly = {"", f"delta{quantity[2:]}"} if quantity[:2] in ("dW", "db") else {""}
+        used_rightly = {f"delta{quantity[2:]}"} if quantity[:2] in ("dW", "db") else {""}
         for event in self.run.events:
             if event.seq <= after or event.ref in refs or self.run.node(event).kind in READS:
                 continue
