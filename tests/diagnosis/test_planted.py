@@ -13,9 +13,10 @@ from planted import cases_of, folders, planted_source, rows_of
 #: A fixed share of the cases for every run; `--prove` takes all of them.
 EVERY = 23
 
-#: Shares of right answers over all cases of a half (measured: lines 0.83 and 0.84, verdicts 0.92 on a busy machine).
+#: Shares of right answers over all cases of a half (measured: lines 0.88 and 0.85, verdicts 0.97 and 0.99, with two
+#: runs at a time on two cores; the tuned half's R only).
 #: The search for a mending change is limited by time, hence the room below.
-LEAST = {"tuned": {"line": 0.80, "verdict": 0.90}, "held_out": {"line": 0.80, "verdict": 0.90}}
+LEAST = {"tuned": {"line": 0.82, "verdict": 0.94}, "held_out": {"line": 0.80, "verdict": 0.96}}
 
 
 @pytest.mark.parametrize("folder", folders(), ids=lambda folder: f"{folder.parent.name}-{folder.name}")
