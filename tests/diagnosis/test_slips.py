@@ -100,3 +100,34 @@ def test_brackets_that_were_forgotten():
 def test_neighbouring_statements_change_places():
     source = "def f():\n    a = 1\n    b = a\n    return b\n"
     assert "def f():\n    b = a\n    a = 1\n    return b\n" in texts(source, "    a = 1", "Python")
+
+
+@pytest.mark.parametrize(("language", "was", "meant"), [
+    ("Python", "s = z * (1 - z)", "s = a * (1 - a)"),
+    ("R", "s <- z * (1 - z)", "s <- a * (1 - a)"),
+])  # fmt: skip
+def test_a_name_is_replaced_wherever_it_stands(language, was, meant):
+    source = f"a = f(z)\n{was}\n"
+    assert f"a = f(z)\n{meant}\n" in texts(source, was, language)
+
+
+@pytest.mark.parametrize(("language", "nothing"), [("Python", "pass"), ("R", "NULL")])
+def test_a_statement_may_be_one_too_many(language, nothing):
+    assert f"x = 1\n{nothing}\n" in texts("x = 1\nx = f(x)\n", "x = f(x)", language)
+
+
+@pytest.mark.parametrize(("language", "was", "meant"), [
+    ("Python", "s = 0.0", "s = w[-1]"),
+    ("R", "s <- 0", "s <- w[1]"),
+])  # fmt: skip
+def test_a_sum_may_begin_with_an_element_of_a_vector(language, was, meant):
+    assert meant in texts(was, was, language, shapes={"w": (5,)})
+
+
+def test_a_shorter_expression_may_stand_for_a_longer_one_that_holds_it():
+    source = "u = (error * act * (1 - act)) @ x\nv = (error * act) @ y\n"
+    start = source.index("error * act) @ y")
+    short = Part(start, start + len("error * act"), "*", "expr", (), frozenset({(4, 7)}))
+    longer = "error * act * (1 - act) + 0 * error * act"  # longer than what is tried for its shape alone
+    found = texts(source, "v = (error * act) @ y", "Python", parts=[short], phrases={longer: (4, 7)})
+    assert source.replace("v = (error * act)", f"v = ({longer})") in found

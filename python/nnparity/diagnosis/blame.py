@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from nnparity.diagnosis import textbook as book
 from nnparity.diagnosis.follow import Seen
 from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.matching import normal_form, proportion
-from nnparity.diagnosis.run import READS, Run
+from nnparity.diagnosis.run import READS, Run, base_name
 
 #: Operators that pick one of several values.
 PICKS = {"[[", "[", "$", "@", "[]", "."}
@@ -231,7 +230,7 @@ class Blamer:
             one
             for one in self.run.by_ref.get(event.ref, ())
             if one.frame == event.frame and one.seq < event.seq and self.run.node(one).kind in ("assign", "after")
-            and re.split(r"[\[$@]", self.run.statement(one).target or "")[0].strip() == name
+            and base_name(self.run.statement(one).target) == name
         ]  # fmt: skip
         return named[-1] if named else None
 
@@ -375,7 +374,7 @@ class Blamer:
         """The value was taken out of a list into which no assignment of it is seen, as with append."""
         if self.run.statement(copy).op not in PICKS:
             return False
-        base = re.split(r"[\[$@]", source)[0].strip()
+        base = base_name(source)
         stores = [one for ref in refs for one in self.run.by_ref.get(ref, ()) if one.seq < copy.seq]
         return not any((self.run.statement(one).target or "").startswith(base) for one in stores)
 

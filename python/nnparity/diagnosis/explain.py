@@ -36,14 +36,6 @@ class Explainer:
         inner = [] if self.run.node(operand).kind == "name" else self.run.operands(operand)
         return depth < 6 and bool(inner) and all(self._known_operand(one, depth + 1) for one in inner)
 
-    def operands(self, event) -> list[tuple[str, str | None, tuple[int, ...]]]:
-        """(source text, label or None, shape) of the operands of an expression."""
-        rows = []
-        for operand in self.run.operands(event):
-            label = self.labels.get(operand.ref)
-            rows.append((self.run.node(operand).text, label.text if label else None, self.run.value(operand).shape))
-        return rows
-
     def _render(self, event, top: bool, depth: int) -> str:
         node = self.run.node(event)
         label = self.labels.get(event.ref)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from functools import cached_property
 
@@ -12,6 +13,11 @@ READS = {"name", "index", "constant"}
 #: Elements of an array that is searched for a number.
 MOST_NUMBERS = 2000
 STATEMENTS = {"assign", "return", "expr", "after"}
+
+
+def base_name(target: str | None) -> str:
+    """The name that stands before the element or the component of an assignment's target."""
+    return re.split(r"[\[$@]", target or "")[0].strip()
 
 
 class Run:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from functools import cached_property
 
 import numpy as np
 
-from nnparity.diagnosis.run import Run
-
-
-def _base(target: str) -> str:
-    """The name of what an element or an attribute is assigned to."""
-    return re.split(r"[\[$@]|\.(?=\w+$)", target)[0].strip()
+from nnparity.diagnosis.run import MOST_NUMBERS, Run, base_name
 
 
 class Suspects:
@@ -64,8 +58,8 @@ class Suspects:
     def beginnings(self, statements: set[int], among) -> set[int]:
         """The statements that give a first value to what these statements go on with, as zeros do to a sum."""
         nodes = self.run.nodes
-        names = {(nodes[one].fun, _base(nodes[one].target)) for one in statements if nodes[one].target}
-        return {one for one in among if nodes[one].target and (nodes[one].fun, _base(nodes[one].target)) in names}
+        names = {(nodes[one].fun, base_name(nodes[one].target)) for one in statements if nodes[one].target}
+        return {one for one in among if nodes[one].target and (nodes[one].fun, base_name(nodes[one].target)) in names}
 
     def last_statements(self, right: frozenset[str]) -> list[int]:
         """The statements that computed the wrong parameters; for those that came back as they were, the right ones."""
@@ -95,7 +89,7 @@ class Suspects:
                 ref
                 for number in np.ravel(value)[:2]
                 for ref, known in run.values.items()
-                if known.size <= 2000 and number in known
+                if known.size <= MOST_NUMBERS and number in known
             ]
         seen = set(waiting)
         looked: set[int] = set()  # events whose statement, in that execution, was looked into from a later one

@@ -37,6 +37,7 @@ def network_words(report: dict[str, Any]) -> list[tuple[str, str]]:
     network = report.get("network")
     if not network:
         return []
+
     def said(option: str, text: str) -> str:
         how = next((word for word in ("inferred", "assumed") if option in network.get(word, ())), None)
         return f"{text} ({how})" if how else text
