@@ -30,6 +30,17 @@ for (sizes in list(c(5, 1), c(3, 1, 1), c(1, 1), c(60, 30, 10))) {
   epochs <- both_epochs(define_network(sizes), 10)
   expect_identical(epochs[[1]], epochs[[2]], info = paste(sizes, collapse = "-"))
 }
+# Where it diverges, too: infinite weights, then NaN.
+for (eta in c(1e160, 1e308)) {
+  epochs <- both_epochs(define_network(c(6, 5, 4, 3), "linear"), 10, eta = eta)
+  expect_true(all(is.nan(epochs[[1]][[1]]$W[[3]])))
+  expect_identical(epochs[[1]], epochs[[2]], info = paste("eta", eta))
+}
+# The session's own options stay.
+usual <- options(matprod = "internal")
+invisible(both_epochs(define_network(c(5, 4, 3)), 10))
+expect_identical(getOption("matprod"), "internal")
+options(usual)
 
 covers <- function(..., optimizer = define_optimizer(), dropout = 0, arithmetic = "fast") {
   fast_step_applies(define_network(c(4, 3, 2), ...), optimizer, dropout, get_arithmetic(arithmetic))
