@@ -26,7 +26,9 @@ def record(folder, source, adapter=None, name="net.py", load=None, **options):
     candidate = write(folder, source, name)
     with rec.CandidateProcess(timeout=20) as process:
         process.load(candidate, write(folder, adapter, "adapter.py") if adapter else None, **(load or {}))
-        return process.run_twice(W, B, X, Y, ETA, **options)
+        recording = process.run_twice(W, B, X, Y, ETA, **options)
+    assert recording.reordered == 0
+    return recording
 
 
 def texts(recording, kind=None):

@@ -149,6 +149,7 @@ def untouched(tmp_path_factory):
 def test_every_style_is_recorded_and_unchanged(load, untouched, style):
     recording = load(STYLES[style]).run_twice(*PROBLEM)
     assert recording.status == "ok", recording.error
+    assert recording.reordered == 0
     mine = np.concatenate([array.ravel(order="F") for array in [*recording.W, *recording.b]])
     assert mine.tobytes() == untouched[style]
     right = textbook(PROBLEM)

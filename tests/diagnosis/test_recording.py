@@ -273,6 +273,24 @@ def test_a_candidate_that_differs_from_itself_is_called_nondeterministic(tmp_pat
             process.run_twice(W, B, X, Y, 0.5)
 
 
+def test_a_sum_over_a_set_of_objects_may_differ_in_its_last_bits(tmp_path):
+    source = """
+    class Value:
+        def __init__(self, data):
+            self.data = data
+    def step(W, b, X, Y, eta):
+        scattered = [bytearray(17 * k % 4096) for k in range(5000)]
+        terms = {Value(float(x)) for x in X.ravel()} | {Value(0.1 * k) for k in range(200)}
+        W[0] = W[0] + sum(term.data for term in terms)
+        return W, b
+    """
+    with rec.CandidateProcess() as process:
+        process.load(write(tmp_path, textwrap.dedent(source)))
+        recording = process.run_twice(W, B, X, Y, 0.5)
+    assert recording.status == "ok"
+    assert recording.reordered < 1e-13
+
+
 def test_recording_stops_at_its_limits_and_the_step_goes_on(tmp_path):
     source = body("for i in range(3000): W[0] = W[0] + 1")
     with rec.CandidateProcess(max_events=500) as process:

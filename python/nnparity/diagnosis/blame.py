@@ -10,20 +10,26 @@ from nnparity.diagnosis import textbook as book
 from nnparity.diagnosis.follow import Seen
 from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.matching import normal_form, proportion
-from nnparity.diagnosis.run import READS, Run, base_name
+from nnparity.diagnosis.run import PICKS, READS, Run, base_name
 
-#: Operators that pick one of several values.
-PICKS = {"[[", "[", "$", "@", "[]", "."}
 #: Functions that only give a value another form.
 FORMS = {"matrix", "as.matrix", "array", "as.vector", "as.numeric", "unlist", "t", "T", ".T", "copy", "reshape",
          "np.array", "np.asarray", "np.copy", "np.reshape"}  # fmt: skip
 
 
+#: Operators whose value is their operand's, turned or put into a list, or tells of its shape alone.
+HOLDS = {"t", ".T", "T", "list", "tuple", "dict", "dim", "nrow", "ncol", "length", "len", "np.shape", "np.zeros_like",
+         "np.ones_like", "np.empty_like"}  # fmt: skip
+SMOOTH = ("sigmoid", "tanh", "softplus", "elu", "gelu", "silu")
+MATRIX_PRODUCTS = {"@", "%*%", "np.dot", "dot", "np.matmul", "crossprod", "tcrossprod"}
+
+
 class Blamer:
     """Points at events of one recorded run."""
 
-    def __init__(self, run: Run, labels: dict[int, Label], follower, signals: dict[int, np.ndarray] | None = None):
-        self.signals = signals or {}
+    def __init__(self, run: Run, labels: dict[int, Label], follower, signals=None, deltas=None):
+        self.signals: dict[int, np.ndarray] = signals or {}
+        self.deltas: dict[int, np.ndarray] = deltas or {}
         self.run = run
         self.labels = labels
         self.follower = follower
@@ -33,14 +39,17 @@ class Blamer:
     def events_of(self, seen: Seen) -> list:
         """The computing events of the hits, in order; names, indices and the adapter's copies do not compute."""
         events = []
-        hits = seen.hits()
-        for hit in [hit for hit in hits if abs(abs(hit.factor) - 1) < 1e-9] or hits:
+        for hit in self._likeliest(seen.hits()):
             first = self.run.computed(hit.ref)
             if first is not None:
                 events.append(first)
         own = [event for event in events if self.run.node(event).file != self.run.adapter]
         events = sorted(own or events, key=lambda event: event.seq)
         return self._of_every_sample(seen, events) or events
+
+    def _likeliest(self, hits: list) -> list:
+        """The hits of the value itself, or with a factor that networks have; else all."""
+        return [hit for hit in hits if self.follower.index.is_known(hit.factor)] or hits
 
     def _of_every_sample(self, seen: Seen, events: list) -> list:
         """The events of the one expression that gave every sample's value, where the first events gave only some.
@@ -80,23 +89,86 @@ class Blamer:
                 continue
             events = self.events_of(self.follower.present(np.asarray(part)))
             if events:
-                return self._innocent_helper(events[0])
+                return self._beyond_the_loss(events[0], departure) or self._innocent_helper(events[0])
         events = self.events_of(departure.seen)
         if not events:
             return None
+        if formula.omits and departure.phase != "forward":
+            unused = self._unused(departure)
+            if unused is not None:
+                return unused
         one_by_one = len(departure.seen.samples) == self.follower.textbook.m
         whole = formula.factors and departure.seen.batch and not one_by_one  # the gradient itself was seen
         if whole:
             events = self.events_of(Seen(departure.seen.batch, (), (), 1.0)) or events
         elif formula.omits:
             start = self._empty_start(events[0]) if formula.id == "bias-missing" else None
-            return start or self._before_picking(self._omission(events[0], departure), same_name=True)
+            omission = start or self._before_picking(self._omission(events[0], departure), same_name=True)
+            return self._innocent_helper(omission) if self.run.value(omission).size == 1 else omission
+        if departure.quantity.startswith("db") and formula.factors:
+            refs = {hit.ref for signal in formula.factors for hit in self.follower.present(signal).hits()}
+            copy = self._copied(refs, self._of_delta(departure) or events[0], None, None)
+            gradients = self.events_of(Seen(departure.seen.batch, (), departure.seen.sums, 1.0))
+            if copy is not None or gradients:
+                return copy or gradients[0]
         label = self.labels.get(events[0].ref)
         if label is not None and label.right and label.quantity[:1] in ("A", "Z", "Y") and departure.quantity[0] == "d":
             return self._wrong_use(events[0], departure) or events[0]
+        beyond = self._beyond_the_loss(events[0], departure)
+        if beyond is not None:
+            return beyond
+        helper = self._wrong_matrix(events[0])
+        if helper is not None:
+            return helper
         if formula.id == "batch-lost":
             return self._last_store(departure) or events[0]
         return self._chosen(events[0], departure) or self._innocent_helper(self._before_picking(events[0]))
+
+    def _unused(self, departure):
+        """The assignment of the right value, made of the one that lacks a factor, that nothing reads thereafter."""
+        wrong = {hit.ref for hit in departure.seen.hits()}
+        for hit in self.follower.present(departure.right.value).hits():
+            events = self.run.by_ref.get(hit.ref, ())
+            last = self.run.node(events[-1]) if events else None
+            if last is None or last.kind not in ("assign", "after") or not last.op:
+                continue
+            if any(operand.ref in wrong for operand in self.run.operands(events[-1])):
+                return events[-1]
+        return None
+
+    def _of_delta(self, departure):
+        """The first event that computed the right delta of a departure's layer."""
+        delta = self.follower.present(self.deltas[departure.layer]) if departure.layer in self.deltas else Seen()
+        return next(iter(self.events_of(delta)), None)
+
+    def _beyond_the_loss(self, event, departure):
+        """The use, as a delta, of a term of the loss: the term is right where the sum of all of them is taken."""
+        if departure.formula.id != "squared-error-as-delta" or self.run.value(event).size < 2:
+            return None
+        labels = [self.labels.get(operand.ref) for operand in self.run.operands(event)]
+        if any(label is not None and "′" in label.text for label in labels):
+            return None
+        summed = any(
+            self.run.value(other).size == 1 and any(operand.ref == event.ref for operand in self.run.operands(other))
+            for other in self.run.events
+            if other.seq > event.seq and self.run.node(other).kind not in READS
+        )
+        use = self._use_of({event.ref}, event.seq, departure.quantity) if summed else None
+        return use[0] if use is not None else None
+
+    def _wrong_matrix(self, event):
+        """Where a helper computed the square matrix, unknown to the textbook, by which an expression multiplies.
+
+        A helper that is right for what it is given is not to blame.
+        """
+        if self.run.node(event).op not in MATRIX_PRODUCTS:
+            return None
+        for operand in self.run.operands(event):
+            shape, source = self.run.value(operand).shape, self.run.computed(operand.ref)
+            square = len(shape) == 2 and shape[0] == shape[1] > 1
+            if square and self.labels.get(operand.ref) is None and source is not None and source.frame != event.frame:
+                return None if self._right_for_its_input(source) else source
+        return None
 
     def _before_picking(self, event, same_name: bool = False):
         """A wrong value that was only taken out of a larger one is wrong where that was computed.
@@ -331,10 +403,9 @@ class Blamer:
                 elif other.frame == consumer.frame:  # what stores its argument where it is used
                     continue
                 frame = self.run.frames.get(other.frame)
-                call = self.run.call_of(other.frame)
-                if frame is None or call is None:
+                if frame is None:
                     continue
-                if any(argument.ref == ref for argument in self.run.arguments(*call)):
+                if any(argument.ref == ref for argument in self.run.given(other.frame)):
                     return other
         return None
 
@@ -406,10 +477,12 @@ class Blamer:
         for event in self.run.events:
             if event.seq <= after or event.ref in refs or self.run.node(event).kind in READS:
                 continue
+            if event.node in self.run.callers:
+                continue
             if self.run.value(event).size < 2:
                 continue
             for operand in self.run.operands(event):
-                if operand.ref in refs and self.run.node(event).op not in ("t", ".T", "T"):
+                if operand.ref in refs and self.run.node(event).op not in HOLDS:
                     label = self.labels.get(event.ref)
                     if label is not None and label.right and label.quantity in used_rightly:
                         continue
@@ -422,51 +495,81 @@ class Blamer:
         """A helper that is right for what it was given is not to blame: its caller is."""
         current = event
         for call, frame in self.run.calls_above(event.frame):
-            if not (self._right_for_its_input(current) or self._right_elsewhere(current)):
+            alike = self._right_elsewhere(current)
+            if not (alike or self._right_for_its_input(current)):
                 break
             callers = [e for e in self.run.by_frame_node.get((frame, call), ()) if e.seq > current.seq]
             if not callers:
                 break
             current = callers[0]
+            wrong = self._wrong_argument(current) if alike else None
+            if wrong is not None:
+                return wrong
         return current
 
-    def _right_for_its_input(self, event) -> bool:
-        """The value is an activation, or the derivative of one, of something that the helper received."""
+    def _wrong_argument(self, call):
+        """Where the one argument of a call was computed that the textbook does not know; None if there is not one."""
+        unknown = {}
+        for argument in self.run.operands(call):
+            label, source = self.labels.get(argument.ref), self.run.computed_before(argument.ref, call.seq)
+            fit = label is not None and label.right and not label.text.endswith("²")  # the squares are the loss's
+            if not fit and self.run.value(argument).size > 1 and source is not None:
+                unknown[argument.ref] = source
+        sources = [source for source in unknown.values() if source.seq < call.seq]
+        return self.first_unlabelled(sources[0]) if len(sources) == len(unknown) == 1 else None
+
+    def true_derivative(self, event) -> bool:
+        """The value is the derivative of an activation at something that the helper received."""
+        return self._right_for_its_input(event, by_output=False)
+
+    def _right_for_its_input(self, event, by_output: bool = True) -> bool:
+        """The value is an activation, or the derivative of one, of something that the helper received.
+
+        With `by_output`, also the derivative by what the activation gave, or what the activation itself gives.
+        """
         value = normal_form(self.run.value(event))
         function = self.run.frames.get(event.frame)
         if function is None or function.fun is None:
             return False
-        call = self.run.call_of(event.frame)
-        if call is None:
-            return False
-        for seen in self.run.arguments(*call):
+        for seen in self.run.given(event.frame):
             given = normal_form(self.run.value(seen))
-            if given.shape != value.shape or value.size == 0:
+            square = value.shape == (given.size, given.size) and given.ndim == 1 and given.size > 1
+            if square and _jacobian(value, given):
+                return True
+            if given.shape != value.shape or value.size == 0 or self._among_others(seen):
                 continue
             column = given.reshape(given.shape[0] if given.ndim else 1, -1)
-            forms = [column * (1 - column), 1 - column**2]  # derivatives by what the activation gave
-            for name in ("sigmoid", "tanh", "softplus", "elu", "gelu", "silu"):
-                forms += [book.activation_value(name, column), book.activation_slope(name, column)]
+            forms = [book.activation_slope(name, column) for name in SMOOTH]
+            if by_output and value.ndim == 2:
+                forms += [book.softmax_over(column, 0), book.softmax_over(column, 1)]
+            if by_output:
+                forms += [column * (1 - column), 1 - column**2, *(book.activation_value(n, column) for n in SMOOTH)]
             for known in forms:
                 factor = proportion(value.reshape(column.shape), known)
                 if factor is not None and (value.size > 1 or abs(factor - 1) < 1e-12):
                     return True
         return False
 
+    def _among_others(self, argument) -> bool:
+        """The argument is a list, and this is one of its elements: they were read one after the other."""
+        around = self.run.by_frame_node.get((argument.frame, argument.node), ())
+        return any(abs(other.seq - argument.seq) == 1 for other in around)
+
     def _right_elsewhere(self, event) -> bool:
         """Another call of the same function gave, at the same place, a value that the textbook knows."""
         mine = self.run.frames.get(event.frame)
         if mine is None or mine.fun is None or mine.call_node is None:
             return False
-        if self.run.value(event).size < 2:
-            return False
+        number = self.run.value(event).size < 2
+        calls = set()
         for other in self.run.by_node.get(event.node, ()):
             frame = self.run.frames.get(other.frame)
             if other.frame != event.frame and frame is not None and frame.call_node != mine.call_node:
                 label = self.labels.get(other.ref)
-                if label is not None and label.right and self.run.value(other).size > 1:
-                    return True
-        return False
+                telling = label is not None and label.right and (self.run.value(other).size > 1 or number)
+                if telling and (label.quantity or not number):
+                    calls.add(frame.call_node)
+        return len(calls) >= (2 if number else 1)  # numbers are added and multiplied everywhere
 
     # -- values of unknown formula ------------------------------------------------------------------------------------
 
@@ -487,9 +590,12 @@ class Blamer:
                 number = self.run.node(current).kind == "after" or self.run.value(current).size == 1
                 if (label is not None and label.right) or not self._telling(value, number):
                     continue
-                source = self.run.computed(operand.ref)
+                source = self.run.computed_before(operand.ref, current.seq)
                 if source is None and value.size == 1:
                     source = self.run.stored(float(value.ravel()[0]))
+                helper = source is not None and source.frame != current.frame
+                if helper and self._right_for_its_input(source):
+                    continue
                 if source is not None and source.seq < current.seq:
                     deeper = source
                     break
@@ -517,3 +623,11 @@ class Blamer:
         if value.size < 2:
             return number and finite.size == 1 and float(finite.ravel()[0]) != round(float(finite.ravel()[0]), 3)
         return bool(np.ptp(finite) > 0) if finite.size else True
+
+
+def _jacobian(value: np.ndarray, given: np.ndarray) -> bool:
+    """Whether a square matrix is softmax' Jacobian at what was given, or of what softmax gave."""
+    return any(
+        proportion(value, np.diag(p) - np.outer(p, p)) is not None
+        for p in (given, book.activation_value("softmax", given.reshape(-1, 1)).ravel())
+    )

@@ -23,7 +23,7 @@ class Conclusion:
     def __init__(self, run: Run, state: State, follower: Follower, textbook: Textbook):
         self.run, self.state, self.follower, self.textbook = run, state, follower, textbook
         self.labels = label_values(state, textbook, follower.index, follower.orders)
-        self.blamer = Blamer(run, self.labels, follower, state.A)
+        self.blamer = Blamer(run, self.labels, follower, state.A, state.delta)
         self.places = Places(run, state, follower, textbook, self.blamer)
         self.explainer = Explainer(run, self.labels)
 
@@ -308,12 +308,16 @@ class Conclusion:
                 if (turned and not straight) or (turned and start < L):
                     events = [e for hit in turned if (e := self.run.computed(hit.ref)) is not None]
                     if events:
-                        event = min(events, key=lambda e: e.seq)
+                        event = self._of_the_slope(min(events, key=lambda e: e.seq), turned)
                         quantity = f"delta{start}"
                         right = self.state.rights[quantity].text
                         break
         if event is None:
-            event = self.places.gradient_turned(names) or self.places.returned(names[0][0], update.layer)
+            event = self.places.gradient_turned(names)
+        if event is None and everything:
+            event, quantity, right = self._turned_before(names)
+        if event is None:
+            event = self.places.returned(names[0][0], update.layer)
         id = "ascent"
         if {name[0] for name in names} == {"b"}:
             folded = self.places.folded(update)
@@ -336,6 +340,27 @@ class Conclusion:
         finding = self._placed(finding)
         finding.computes = self.explainer.computes(event) if event is not None else f"−({right})"
         return finding
+
+    def _of_the_slope(self, event, turned: list):
+        """Of an error a − y, the product with a constant that makes the loss's slope of it, where there is one."""
+        made = [
+            other
+            for ref in {hit.ref for hit in turned}
+            for other in self.run.by_ref.get(ref, ())
+            if other.seq > event.seq and self.run.node(other).op in ("*", "/")
+            and any(operand.ref == event.ref for operand in self.run.operands(other))
+        ]  # fmt: skip
+        return max(made, key=lambda other: other.seq, default=event)
+
+    def _turned_before(self, names: list[str]):
+        """The error, where several statements would have to turn the steps; what it misses, and the right of that."""
+        L = self.textbook.depth
+        updates = [self.places.returned(name[0], int(name[1:-4])) for name in names]
+        own = {self.run.statement(one).id for one in updates if one and self.run.node(one).file != self.run.adapter}
+        events = self.blamer.events_of(self.follower.present(self.state.A[L] - self.textbook.Y))
+        if len(own) == 1 or not events:
+            return None, names[0], update_text(names[0], self.state.updates[names[0]].layer)
+        return events[0], f"delta{L}", self.state.rights[f"delta{L}"].text
 
     def _lost(self, update: Update) -> Finding:
         t = self.textbook
@@ -416,7 +441,10 @@ class Conclusion:
         expected = update_text(update.quantity, layer)
         keep, rate = update.keep, update.rate
         id, kind = None, "bug"
-        if abs(keep) < self.follower.loose:
+        if abs(rate) < 1e-12:  # no gradient in it
+            share = factor_text(1 - keep, t.m, t.eta, t.Y.shape[0]) or f"{1 - keep:.6g}·"
+            computes = f"{name} − {share}{name}"
+        elif abs(keep) < self.follower.loose:
             computes = f"{factor_text(rate, t.m, t.eta, t.Y.shape[0]) or f'{rate:.6g}·'}d{name}"
         elif rate > 0 and keep < 1:
             share = 1 - keep

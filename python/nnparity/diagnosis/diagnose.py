@@ -165,7 +165,8 @@ def diagnose(candidate: str | Path, adapter: str | Path | None = None, **network
     if adapter is not None and language_of(Path(adapter)) != language:
         names = Path(candidate).name, Path(adapter).name
         raise InputError(f"{names[0]} is {language}, so its adapter must be {language} too, not {names[1]}.")
-    with CandidateProcess(timeout=options.timeout) as process:
+    # The numbers of somebody else's network may be of any size.
+    with CandidateProcess(timeout=options.timeout) as process, np.errstate(all="ignore"):
         loaded = process.load(candidate, adapter=adapter, functions_only=options.functions_only)
         no_bias = tuple(sorted({*options.no_bias, *loaded.header.no_bias}))
         session = Session(process, options, no_bias, language, Path(candidate), adapter)
@@ -196,6 +197,7 @@ class Session:
         self.candidate, self.adapter = candidate, adapter
         self.declared = options.activations()
         self.notes: list[str] = []  # what goes under "beyond"
+        self.misshapen = ""  # what is said of a parameter that came back in another shape
 
     # -- one run -----------------------------------------------------------------------------------------------------
 
@@ -252,9 +254,7 @@ class Session:
         run = Run(recording, Path(self.adapter).name if self.adapter else None, functions)
         W_new, b_new = self.returned(probe, recording)
         follower = Follower(textbook, index, W_new, b_new, ByUse(run), 1e-3 if single else 1e-6)
-        with np.errstate(over="ignore", invalid="ignore"):  # a network that does not learn may have grown so
-            state = follower.follow()
-            return Conclusion(run, state, follower, textbook)
+        return Conclusion(run, follower.follow(), follower, textbook)
 
     def returned(self, probe: Probe, recording: Recording) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """What step returned, in the shapes of the contract; NaN where it did not return."""
@@ -275,12 +275,16 @@ class Session:
             if new.size == 0:  # arithmetic with NULL: the update came to nothing
                 new = old
             if new.shape != old.shape:
-                hint = " (it looks transposed)" if new.shape == old.shape[::-1] else ""
+                turned = new.shape == old.shape[::-1]
                 shape = " × ".join(map(str, new.shape)) or "one number"
-                raise failures.BadResult(
-                    f"step in {whose} must return W[{layer}] as {old.shape[0]} × {old.shape[1]}, not {shape}{hint}: "
+                self.misshapen = (
+                    f"step in {whose} must return W[{layer}] as {old.shape[0]} × {old.shape[1]}, "
+                    f"not {shape}{' (it looks transposed)' if turned else ''}: "
                     "a matter of the adapter, not of the network."
                 )
+                if turned:
+                    raise failures.BadResult(self.misshapen)
+                new = np.full(old.shape, np.nan)
             W.append(new)
         for layer, (old, new) in enumerate(zip(probe.b, b_new, strict=False), start=1):
             new = np.asarray(new, dtype=float)
@@ -294,10 +298,11 @@ class Session:
                 if new.size == 1 or (new.ndim == 2 and old.size in new.shape):
                     b.append(np.broadcast_to(new.ravel()[0], old.shape) if new.size == 1 else self._collapsed(new, old))
                     continue
-                raise failures.BadResult(
+                self.misshapen = (
                     f"step in {whose} must return b[{layer}] with {old.size} elements, not {shape}: "
                     "a matter of the adapter, or of a bias that changes its shape in the network."
                 )
+                new = np.full(old.shape, np.nan)
             b.append(new.reshape(old.shape))
         return W, b
 
@@ -310,11 +315,19 @@ class Session:
     def diagnose(self) -> Diagnosis:
         probe = self.probe()
         recording = self.process.run_twice(probe.W, probe.b, probe.X, probe.Y, probe.eta, seed=probe.seed)
+        if recording.reordered:
+            self.notes.append(
+                f"two runs from the same random state differ in their last bits (by {recording.reordered:.1e} of the "
+                "largest number): sums are taken in an order that changes from run to run, as that of a set does"
+            )
         lost = self.emptied(probe, recording)
         if recording.status == "bad_result" and lost is None:
             raise failures.BadResult(f"{recording.message}")
         conclusion = self.account(probe, recording)
         findings = conclusion.findings()
+        places = [finding.place.get("file") for finding in findings]
+        if self.misshapen and self.candidate.name not in places:
+            raise failures.BadResult(self.misshapen)
         if lost is not None:
             return self.report(probe, recording, conclusion, [*[f for f in findings if f.phase == "forward"], lost])
         if recording.status != "ok":

@@ -264,6 +264,7 @@ class Follower:
         quantity = f"{letter}{layer}"
         right = next(f for f in formulas if f.right)
         found, rank, another = False, 0, False
+        first_right = min((hit.ref for hit in unscaled(self.present(right.value)).hits()), default=0)
         for formula in formulas:
             seen = unscaled(self.present(formula.value))
             if not seen or (formula.declares and np.ptp(formula.value) == 0):
@@ -280,12 +281,13 @@ class Follower:
                 rank += 1
             elif formula.declares:
                 cost = COST["declaration"]
-            else:
-                cost = COST["departure"]
+            else:  # the right value may come later, from something else: 1 − a is σ(z) where a is σ(−z)
+                cost = COST["departure"] - (1 if min(hit.ref for hit in seen.hits()) < first_right else 0)
             found = found or (formula.right and not formula.omits)
             another = another or bool(formula.declares and not formula.omits)
             yield self._used(state, layer, letter, quantity, formula, right, seen, cost, wanted, tuple(formulas))
-            if formula.omits and formula.declares and not formula.right:  # forgotten here, its derivative kept
+            twice = "+" in "".join(map(str, formula.declares.values()))
+            if (formula.omits or twice) and formula.declares and not formula.right:
                 bare = replace(formula, declares={})
                 yield self._used(state, layer, letter, quantity, bare, right, seen, cost + 0.5, wanted, tuple(formulas))
         if not found:

@@ -16,7 +16,7 @@ class Judge:
     """Which returned parameters are the textbook's, up to one constant on all, in a step on the first m samples."""
 
     def __init__(self, textbook, state, m: int):
-        self.textbook, self.m = textbook, m
+        self.textbook, self.m, self.eta = textbook, m, textbook.eta
         self.X, self.Y = textbook.X[:, :m], textbook.Y[:, :m]
         self.gradients = plain_pass(textbook, state, self.X, self.Y).gradients
         n = textbook.Y.shape[0]
@@ -42,7 +42,7 @@ class Judge:
                 continue
             with np.errstate(all="ignore"):
                 change, gradient = new.reshape(was.shape) - was, gradients[layer]["Wb".index(name[0])]
-            factor = proportion(change, -t.eta * gradient, SAME) if np.all(np.isfinite(change)) else None
+            factor = proportion(change, -self.eta * gradient, SAME) if np.all(np.isfinite(change)) else None
             if factor is not None:
                 found[name] = factor
         return found

@@ -7,6 +7,7 @@ scaled.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass
 
@@ -136,11 +137,12 @@ class ValueIndex:
             kinds = ["whole", *(["part"] if parts else []), *(["edge"] if edges else [])]
             hits: list[Hit] = []
             for kind in kinds:
-                hits = hits or [hit for hit in self._search(wanted, kind) if not known or self._is_known(hit.factor)]
+                hits = hits or [hit for hit in self._search(wanted, kind) if not known or self.is_known(hit.factor)]
             self._cache[key] = hits
         return self._cache[key]
 
-    def _is_known(self, factor: float) -> bool:
+    def is_known(self, factor: float) -> bool:
+        """Whether a factor is one that networks put into a gradient."""
         return bool(np.any(np.abs(self._signed - factor) <= self.same * np.abs(self._signed)))
 
     def numbers(self, quantity: np.ndarray) -> list[tuple[Hit, ...]]:
@@ -200,7 +202,7 @@ class ValueIndex:
             factor = proportion(form, wanted, self.same)
             if factor is None:
                 continue
-            if np.count_nonzero(wanted) <= 2 and not self._is_known(factor):
+            if np.count_nonzero(wanted) <= 2 and not self.is_known(factor):
                 continue
             return Hit(ref, factor, layout if kind == "whole" else "part")
         return None
@@ -233,8 +235,8 @@ def proportion(value: np.ndarray, wanted: np.ndarray, same: float = SAME) -> flo
     if scale == 0 or not np.all(np.isfinite(value)):
         return None
     place = np.unravel_index(np.argmax(np.abs(wanted)), wanted.shape)
-    factor = float(value[place] / wanted[place])
-    if factor == 0:
+    factor = float(value[place]) / float(wanted[place])
+    if factor == 0 or not math.isfinite(factor * scale):
         return None
     if np.max(np.abs(value - factor * wanted)) > same * abs(factor) * scale:
         return None

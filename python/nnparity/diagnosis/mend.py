@@ -30,6 +30,7 @@ LONGEST_PHRASE = 100
 MOST_SHAPES = 40
 MOST_TRIALS = 1500
 SHARE = 0.75  # of the time for one search, where two may be needed
+ODD = 0.7390851332  # of the learning rate, in trials: no slip of a number makes up for it, as 1 − ½ does for ½
 A_SLIP = 1.0  # what a change may cost that is a slip of the hand and no more
 #: Mistakes that leave a factor out, or put another in its place.
 FACTORS = {
@@ -43,6 +44,9 @@ FACTORS = {
     "squared-error-as-delta",
 }
 
+
+#: A turned sign, which one more of the many statements behind it would turn back.
+SIGNS = {"-", "+", "-=", "+="}
 
 #: A file, and the cell of a notebook.
 Key = tuple[str, int | None]
@@ -93,16 +97,21 @@ class Mender:
         """What step returns, on the judge's samples, with the texts of each trial in the place of the sources' own."""
         p, left = self.probe, max(self.until - time.monotonic(), 0.1)
         edits = [[(self.sources[key], text) for key, text in texts.items()] for texts in trials]
-        return self.process.try_texts(p.W, p.b, judge.X, judge.Y, p.eta, edits, seed=p.seed, seconds=left)
+        return self.process.try_texts(p.W, p.b, judge.X, judge.Y, judge.eta, edits, seed=p.seed, seconds=left)
 
     def right_with(self, trials: list[Texts], judge: Judge) -> list[frozenset[str]]:
         """The right parameters with the texts of each trial in the place of the sources' own."""
         return [judge.right(parts) for parts in self.returned_with(trials, judge)]
 
     def settle(self) -> None:
-        """Settle both judges on the constant that the untouched candidate has."""
+        """Settle both judges on a learning rate, the candidate's own where it has one, and on its constant."""
         for judge in (self.judge, self.strict):
-            judge.settle(self.returned_with([{}], judge)[0])
+            usual = self.returned_with([{}], judge)[0]
+            judge.eta *= ODD
+            other = self.returned_with([{}], judge)[0]
+            if usual is not None and other is not None and all(map(np.array_equal, usual, other)):
+                judge.eta /= ODD
+            judge.settle(other)
 
     def search(self, places: list[int], base: Texts | None = None) -> tuple[list[Mended], Mended | None]:
         """Changes that make more parameters right than are so already, and the first that makes all of them so.
@@ -263,7 +272,7 @@ def mend(process, probe, conclusion, findings: list[Finding], language: str, sec
     better, whole = mender.search(places)
     others = [f for f in findings if f not in wanted]
     if whole is not None:
-        if far_fetched(wanted, whole, run):
+        if far_fetched(wanted, whole, conclusion):
             return findings
         finding = moved(wanted, whole, run)
         if finding.id is None or finding.id == whole.change.slip or whole.statement not in blamed:
@@ -292,19 +301,33 @@ def _callers(finding: Finding, run: Run) -> list[int]:
     return [run.nodes[call].stmt for call, _ in calls if call in run.nodes]
 
 
-def far_fetched(bugs: list[Finding], mended: Mended, run: Run) -> bool:
+def _innocent(mended: Mended, conclusion) -> bool:
+    """Whether the change lies in a function that gives the true derivative of what it is given."""
+    run, fun = conclusion.run, conclusion.run.nodes[mended.statement].fun
+    return any(
+        conclusion.blamer.true_derivative(event)
+        for event in run.events
+        if run.node(event).fun == fun and run.node(event).kind == "return" and fun is not None
+    )
+
+
+def far_fetched(bugs: list[Finding], mended: Mended, conclusion) -> bool:
     """Whether a change elsewhere only undoes what a known mistake does at the place where it was recognised.
 
     A forgotten factor can be brought in at many places; the place where the value was recognised, and where the right
     value mends the step, is then the better witness, unless the change is a mere slip.  A helper that is given
     another argument by one of its callers is not to blame.
     """
-    first = bugs[0]
+    first, run = bugs[0], conclusion.run
     if _one_word(mended.change) and mended.statement in _callers(first, run):
         return False
     here = _statement(first, run) == mended.statement
+    if len(bugs) == 1 and not here and first.id in FACTORS and _innocent(mended, conclusion):
+        return True
     if len(bugs) > 1 or here or not first.proved:
         return False
+    if first.id == "ascent" and mended.change.new.strip() in SIGNS:
+        return True
     return first.id in UNDONE_ANYWHERE or (first.id in FACTORS and mended.change.cost > A_SLIP)
 
 

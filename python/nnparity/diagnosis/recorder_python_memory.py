@@ -123,10 +123,10 @@ class Memory:
 
     def node_at(self, code, instruction):
         """Return the node that a code object is at, by the columns Python keeps for each instruction."""
-        known = self.call_places.get((id(code), instruction))
-        if known is None:
-            known = self.call_places[(id(code), instruction)] = self.find_node(code, instruction) or 0
-        return known or None
+        place = (id(code), instruction)
+        if place not in self.call_places:  # the code is kept, for another may not have its id as long as that is known
+            self.call_places[place] = (code, self.find_node(code, instruction))
+        return self.call_places[place][1]
 
     def find_node(self, code, instruction):
         """Look up the node at an instruction: the very expression, a store, or nothing."""

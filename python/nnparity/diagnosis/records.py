@@ -144,6 +144,8 @@ class Recording:
     status : ok, error, quit, timeout, crash or bad_result; `error` has the place unless it is ok
     W, b : the arrays `step` returned, in the candidate's own shapes (None unless the status is ok)
     values, meta : ref → float64 array in its natural shape; ref → Meta
+    reordered : how far the result lies from that without recording, relative to its largest number: 0, or the last bits
+        where a sum is taken in an order that changes from run to run
     truncated : recording stopped early, at `max_events` or `max_bytes`; the step itself ran on
     refused : the injections that did not fit, each with its reason
     same : the arguments were left as they were (False: changed in place; None: not known)
@@ -159,6 +161,7 @@ class Recording:
     b: list[Array] | None = None
     error: Failure | None = None
     stdout: str = ""
+    reordered: float = 0.0
     truncated: bool = False
     refused: list[dict[str, Any]] = field(default_factory=list)
     same: bool | None = None
@@ -280,6 +283,20 @@ def same_outcome(one: Recording, other: Recording) -> bool:
         and all(p.shape == q.shape and p.tobytes() == q.tobytes() for p, q in zip(x, y, strict=True))
         for x, y in pairs
     )
+
+
+def last_bits(one: Recording, other: Recording) -> float:
+    """How far the results of two runs lie apart, relative to the largest number of each array; infinity for others."""
+    far, parts = 0.0, [[*(run.W or []), *(run.b or [])] for run in (one, other)]
+    if one.status != "ok" or other.status != "ok" or len(parts[0]) != len(parts[1]):
+        return float("inf")
+    for p, q in zip(*parts, strict=True):
+        if p.shape != q.shape or not (np.all(np.isfinite(p)) and np.all(np.isfinite(q))):
+            return float("inf")
+        scale = float(np.max(np.abs(p), initial=0.0))
+        if scale > 0:
+            far = max(far, float(np.max(np.abs(p - q))) / scale)
+    return far
 
 
 def read_if_there(path: Path) -> str:

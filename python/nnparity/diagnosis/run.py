@@ -10,6 +10,8 @@ import numpy as np
 
 #: Kinds of nodes that only pass a value on.
 READS = {"name", "index", "constant"}
+#: Operators that pick one of several values.
+PICKS = {"[[", "[", "$", "@", "[]", "."}
 #: Elements of an array that is searched for a number.
 MOST_NUMBERS = 2000
 STATEMENTS = {"assign", "return", "expr", "after"}
@@ -103,6 +105,10 @@ class Run:
             value = self.operand(event, child)
             if value is not None:
                 found.append(value)
+        filled = re.search(r"\bout\s*=\s*([\w.]+)", self.node(event).text)
+        if filled:  # what stood in the array that takes the result has no part in it
+            takes = [one for one in found if self.node(one).text == filled[1]]
+            found = [one for one in found if one not in takes[-1:]]
         return found
 
     def producer(self, ref: int):
@@ -129,6 +135,18 @@ class Run:
         events = [event for event in self.by_ref.get(ref, ()) if self.node(event).kind not in READS]
         own = [event for event in events if self.node(event).file != self.adapter]
         return (own or events or [None])[0]
+
+    def computed_before(self, ref: int, seq: int):
+        """The last event before another one that computed a value anew, as that of a buffer filled again and again."""
+        for event in reversed(self.by_ref.get(ref, ())):
+            node = self.node(event)
+            reads = node.kind in READS or node.op is None or node.op in PICKS or node.op.startswith(".")
+            called = node.id in self.callers or (node.op or "").rpartition(".")[2] in self.functions
+            if event.seq >= seq or reads or node.file == self.adapter or called:
+                continue
+            if not any(operand.ref == ref for operand in self.operands(event)):
+                return event
+        return self.computed(ref)
 
     def definition(self, read):
         """The assignment that gave a name its value when it was read; None for an argument or a global."""
@@ -164,6 +182,32 @@ class Run:
         """The argument values of a call, as far as they were recorded."""
         children = self.children.get(call_node, ())
         return [event for child in children for event in self.by_frame_node.get((frame, child), ())]
+
+    def given(self, frame: int) -> list:
+        """The argument values of the call that opened a frame, all elements of a list."""
+        call, opened = self.call_of(frame), self._opened.get(frame)
+        if call is None or opened is None:
+            return []
+        found = []
+        for child in self.children.get(call[0], ()):
+            events = [event for event in self.by_frame_node.get((call[1], child), ()) if event.seq < opened]
+            last = len(events) - 1
+            while last > 0 and events[last].seq - events[last - 1].seq == 1:
+                last -= 1
+            found += events[last:] if events else []
+        return found
+
+    @cached_property
+    def callers(self) -> set[int]:
+        """The expressions that called a function of the candidate."""
+        return {frame.call_node for frame in self.frames.values() if frame.call_node}
+
+    @cached_property
+    def _opened(self) -> dict[int, int]:
+        first: dict[int, int] = {}
+        for event in self.events:
+            first.setdefault(event.frame, event.seq)
+        return first
 
     def value(self, event) -> np.ndarray:
         return self.values[event.ref]

@@ -248,6 +248,8 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
             yield from _named(at, token.text, around.functions, 12)
             yield from _of_family(at, token.text)
         elif token.kind == "name":
+            if before == "in" and after in (":", ")"):  # the other way round
+                yield Change(*at, f"{'reversed' if language == 'Python' else 'rev'}({token.text})", LIKELY + 0.5)
             if around.shapes.get(token.text) == NUMBER:
                 counted = after in ("]", "]]", ")", ",", ":") or before in ("[", "[[", ":")
                 for step in ("- 1", "+ 1"):
@@ -263,13 +265,13 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
 
 
 def _throughout(text: str, tokens: list[Token], around: Surroundings) -> Iterator[Change]:
-    """A name that stands several times in a statement, replaced wherever it does."""
+    """A name, or an attribute, that stands several times in a statement, replaced wherever it does."""
     start = next((k for k, token in enumerate(tokens) if token.text in ASSIGNMENTS), -1) + 1
-    words = [token.text for token in tokens[start:] if token.kind == "name"]
-    for word in _distinct(word for word in words if words.count(word) > 1):
-        places = [token for token in tokens[start:] if token.kind == "name" and token.text == word]
+    words = [(token.kind, token.text) for token in tokens[start:] if token.kind in ("name", "attribute")]
+    for kind, word in dict.fromkeys(word for word in words if words.count(word) > 1):
+        places = [token for token in tokens[start:] if (token.kind, token.text) == (kind, word)]
         first, last = places[0].start, places[-1].end
-        for change in _named((first, last), word, around.names, 8):
+        for change in _named((first, last), word, around.names if kind == "name" else around.attributes, 8):
             new = "".join(
                 text[before.end : token.start] + change.new for before, token in pairwise(places)
             )  # fmt: skip
@@ -358,7 +360,10 @@ def _of_family(at: tuple[int, int], word: str) -> Iterator[Change]:
 
 def _of_parts(text: str, parts: list[Part], around: Surroundings) -> Iterator[Change]:
     for part in _all(parts):
-        if len(part.parts) == 2 and part.kind != "index" and part.op in OPERATORS:
+        if len(part.parts) == 2 and part.op == ":":  # L:1 for 1:L
+            one, other = (text[end.start : end.end] for end in part.parts)
+            yield Change(part.start, part.end, f"{other}:{one}", LIKELY + 0.5)
+        elif len(part.parts) == 2 and part.kind != "index" and part.op in OPERATORS:
             yield from _of_two(text, part)
         elif part.kind in ("call", "index"):
             yield from _undone(text, part)

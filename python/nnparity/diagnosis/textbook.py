@@ -344,7 +344,10 @@ def slopes(
         if number != layer and Zo.shape == Z.shape:
             yield Formula("wrong-layer", f"{name}′(Z{number})", activation_slope(name, Zo, slope))
             yield Formula("wrong-layer", f"A{number}(1 − A{number})", Ao * (1 - Ao))
-            yield Formula("wrong-layer", f"1 − A{other}²", 1 - Ao**2)
+            yield Formula("wrong-layer", f"1 − A{number}²", 1 - Ao**2)
+        elif number != layer and Zo.shape[0] == 1:
+            one = np.broadcast_to(activation_slope(name, Zo, slope), Z.shape)
+            yield Formula("wrong-layer", f"{name}′(Z{number}), one number per sample", one)
 
 
 @quiet
@@ -445,7 +448,7 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
             f"½Σ({a} − {y})² per sample{tail}",
             np.broadcast_to(squared.sum(axis=0), A.shape) * factor.value,
         )
-        yield Formula("squared-error-as-delta", f"|{a} − {y}|{tail}", np.abs(error) * factor.value)
+        yield Formula(None, f"|{a} − {y}|{tail}", np.abs(error) * factor.value)
         yield Formula(None, f"({a} + {y}){tail}", (A + Y) * factor.value, parts=(A + Y,))
         yield Formula(None, f"{a}{tail}", A * factor.value)
         yield Formula(None, f"{y}{tail}", Y * factor.value)
@@ -697,7 +700,7 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
             yield Formula("wrong-layer", f"(1/m)·Σ delta{other}", np.resize(delta.mean(axis=1), n),
                           factors=(delta,) if delta.shape == d.shape else ())  # fmt: skip
     if state.A[layer].shape == d.shape:
-        yield Formula(None, f"(1/m)·Σ A{layer}", state.A[layer].mean(axis=1))
+        yield Formula(None, f"(1/m)·Σ A{layer}", state.A[layer].mean(axis=1), factors=(state.A[layer],))
         yield Formula(None, f"(1/m)·Σ {name} ⊙ A{layer}", (d * state.A[layer]).mean(axis=1))
     yield Formula("bias-gradient-collapsed", f"one number, the max of {name}", np.full(n, d.max()))
     b = textbook.b[layer - 1]
