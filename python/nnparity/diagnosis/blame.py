@@ -20,6 +20,8 @@ FORMS = {"matrix", "as.matrix", "array", "as.vector", "as.numeric", "unlist", "t
 #: Operators whose value is their operand's, turned or put into a list, or tells of its shape alone.
 HOLDS = {"t", ".T", "T", "list", "tuple", "dict", "dim", "nrow", "ncol", "length", "len", "np.shape", "np.zeros_like",
          "np.ones_like", "np.empty_like"}  # fmt: skip
+#: Calls in the source that make a function one of a general kind, as the addition of a number with a gradient.
+ENGINE = 3
 SMOOTH = ("sigmoid", "tanh", "softplus", "elu", "gelu", "silu")
 MATRIX_PRODUCTS = {"@", "%*%", "np.dot", "dot", "np.matmul", "crossprod", "tcrossprod"}
 
@@ -74,7 +76,9 @@ class Blamer:
         formula = departure.formula
         if formula.text == "?":
             events = self.events_of(departure.seen)
-            return self.first_unlabelled(events[0]) if events else None
+            return self._innocent_helper(self.first_unlabelled(events[0])) if events else None
+        if formula.id == "np-alias" and not formula.parts:
+            return self._one_row_repeated(formula.value)
         if formula.id == "np-alias" and formula.parts:
             for event in self.run.events:
                 if self.run.node(event).kind == "after" and event.ref in {
@@ -93,7 +97,7 @@ class Blamer:
         events = self.events_of(departure.seen)
         if not events:
             return None
-        if formula.omits and departure.phase != "forward":
+        if formula.omits:
             unused = self._unused(departure)
             if unused is not None:
                 return unused
@@ -103,8 +107,13 @@ class Blamer:
             events = self.events_of(Seen(departure.seen.batch, (), (), 1.0)) or events
         elif formula.omits:
             start = self._empty_start(events[0]) if formula.id == "bias-missing" else None
+            if departure.quantity[0] == "A":
+                use = self._use_of_part(events[0], formula.value)
+                handed = self._handed_on(use, formula.value) if use is not None else None
+                if handed is not None:
+                    return handed
             omission = start or self._before_picking(self._omission(events[0], departure), same_name=True)
-            return self._innocent_helper(omission) if self.run.value(omission).size == 1 else omission
+            return self._above_the_engine(omission) if self.run.value(omission).size == 1 else omission
         if departure.quantity.startswith("db") and formula.factors:
             refs = {hit.ref for signal in formula.factors for hit in self.follower.present(signal).hits()}
             copy = self._copied(refs, self._of_delta(departure) or events[0], None, None)
@@ -121,19 +130,33 @@ class Blamer:
         if helper is not None:
             return helper
         if formula.id == "batch-lost":
-            return self._last_store(departure) or events[0]
+            return self._begun_with_zeros(departure) or self._last_store(departure) or events[0]
+        forward = departure.phase == "forward" and formula.used
+        handed = self._handed_on(events[0], formula.used[0]) if forward else None
+        if handed is not None:
+            return handed
         return self._chosen(events[0], departure) or self._innocent_helper(self._before_picking(events[0]))
+
+    def _one_row_repeated(self, value: np.ndarray):
+        """The list of zeros that holds one row several times."""
+        zeros = [
+            event
+            for event in self.run.events
+            if self.run.node(event).kind == "assign" and self.run.value(event).shape == value.shape
+            and not np.any(self.run.value(event)) and self.run.node(event).op == "*"
+        ]  # fmt: skip
+        return zeros[-1] if zeros else None
 
     def _unused(self, departure):
         """The assignment of the right value, made of the one that lacks a factor, that nothing reads thereafter."""
         wrong = {hit.ref for hit in departure.seen.hits()}
         for hit in self.follower.present(departure.right.value).hits():
             events = self.run.by_ref.get(hit.ref, ())
-            last = self.run.node(events[-1]) if events else None
-            if last is None or last.kind not in ("assign", "after") or not last.op:
-                continue
-            if any(operand.ref in wrong for operand in self.run.operands(events[-1])):
-                return events[-1]
+            made = [one for one in events if self.run.node(one).kind in ("assign", "after") and self.run.node(one).op]
+            read = any(self.run.node(one).kind in READS for one in events)
+            for event in [] if read else made:
+                if any(operand.ref in wrong for operand in self.run.operands(event)):
+                    return event
         return None
 
     def _of_delta(self, departure):
@@ -216,6 +239,27 @@ class Blamer:
                     return definition
         return None
 
+    def _begun_with_zeros(self, departure):
+        """The assignment, once for each sample, to what began as zeros, to which the samples should be added."""
+        value, index = departure.formula.value, self.follower.index
+        numbers = [hit for column in index.numbers(value) for hit in column]
+        for ref in {hit.ref for hit in [*departure.seen.hits(), *index.inside(value), *numbers]}:
+            for event in self.run.by_ref.get(ref, ()):
+                node, target = self.run.node(event), base_name(self.run.statement(event).target)
+                if node.kind not in ("assign", "after") or node.file == self.run.adapter or not target:
+                    continue
+                again = sum(1 for other in self.run.by_node[event.node] if other.path == event.path)
+                if again < self.follower.textbook.m:
+                    continue
+                begun = any(
+                    one.seq < event.seq and one.frame == event.frame and not np.any(self.run.value(one))
+                    and base_name(self.run.statement(one).target) == target and self.run.node(one).kind == "assign"
+                    for one in self.run.events
+                )  # fmt: skip
+                if begun:
+                    return event
+        return None
+
     def _last_store(self, departure):
         """The statement that stores one sample's gradient where the sum over the samples belongs."""
         best = None
@@ -235,6 +279,33 @@ class Blamer:
                 if best is None or event.seq > best.seq:
                     best = event
         return best
+
+    def _use_of_part(self, event, signal: np.ndarray):
+        """The first product, after an event, of an array that holds a signal, beside a constant perhaps."""
+        refs = {hit.ref for hit in [*self.follower.present(signal).batch, *self.follower.index.inside(signal)]}
+        for later in self.run.events:
+            product = self.run.node(later).op in MATRIX_PRODUCTS and later.seq > event.seq and later.ref not in refs
+            if product and any(operand.ref in refs for operand in self.run.operands(later)):
+                return later
+        return None
+
+    def _handed_on(self, event, signal: np.ndarray):
+        """The statement that put the wrong signal where a layer's input is read from."""
+        hits = [*self.follower.present(signal).batch, *self.follower.index.inside(signal)]
+        refs = {hit.ref for hit in hits}
+        operands = self.run.operands(event)
+        operands += [inner for operand in operands for inner in self.run.operands(operand)]
+        names = {base_name(self.run.node(operand).text) for operand in operands if operand.ref in refs}
+        made = min((one.seq for ref in refs for one in self.run.by_ref.get(ref, ())), default=0)
+        stores = [
+            one
+            for ref in refs
+            for one in self.run.by_ref.get(ref, ())
+            if made < one.seq < event.seq and self.run.node(one).kind in ("assign", "after")
+            and self.run.node(one).file != self.run.adapter and base_name(self.run.statement(one).target) in names
+            and (self.run.statement(one).op is None or self.run.statement(one).op in PICKS)
+        ]  # fmt: skip
+        return max(stores, key=lambda one: one.seq, default=None)
 
     def _chosen(self, event, departure):
         """The statement that put the wrong one of two values into a name whose expression is right for that name."""
@@ -439,7 +510,19 @@ class Blamer:
             if not earlier:
                 break
             last = earlier[-1]
-        return last
+        return self._added_as_it_is(refs, last) or last if last is not None else None
+
+    def _added_as_it_is(self, refs: set[int], copy):
+        """The statement, after a copy, that adds the copy by its name to a zero: there the factor belongs."""
+        name = self.run.statement(copy).target
+        for ref in refs:
+            for other in self.run.by_ref.get(ref, ()):
+                node = self.run.node(other)
+                if node.kind == "after" and node.op == "+=" and other.frame == copy.frame and other.seq > copy.seq:
+                    code = self.run.statement(other).code or ""
+                    if code.partition("+=")[2].strip() == name:
+                        return other
+        return None
 
     def _from_elsewhere(self, refs: set[int], source: str, copy) -> bool:
         """The value was taken out of a list into which no assignment of it is seen, as with append."""
@@ -479,9 +562,10 @@ class Blamer:
                 continue
             if event.node in self.run.callers:
                 continue
-            if self.run.value(event).size < 2:
-                continue
+            number = self.run.value(event).size < 2
             for operand in self.run.operands(event):
+                if number and self.run.value(operand).size > 1:
+                    continue
                 if operand.ref in refs and self.run.node(event).op not in HOLDS:
                     label = self.labels.get(event.ref)
                     if label is not None and label.right and label.quantity in used_rightly:
@@ -490,6 +574,22 @@ class Blamer:
         return None
 
     # -- helpers -----------------------------------------------------------------------------------------------------
+
+    def _above_the_engine(self, event):
+        """What a function that adds any two numbers was asked to add is a matter of its callers."""
+        current = event
+        while current.frame in self.run.frames:
+            mine = self.run.frames[current.frame]
+            calls = {frame.call_node for frame in self.run.frames.values() if (frame.fun, frame.file, frame.line)
+                     == (mine.fun, mine.file, mine.line)}  # fmt: skip
+            call = self.run.call_of(current.frame)
+            if call is None or len(calls) < ENGINE:
+                break
+            later = [one for one in self.run.by_frame_node.get((call[1], call[0]), ()) if one.seq > current.seq]
+            if not later:
+                break
+            current = later[0]
+        return current
 
     def _innocent_helper(self, event):
         """A helper that is right for what it was given is not to blame: its caller is."""
@@ -505,7 +605,23 @@ class Blamer:
             wrong = self._wrong_argument(current) if alike else None
             if wrong is not None:
                 return wrong
-        return current
+        return self._kept_under_a_name(event, current) or current
+
+    def _kept_under_a_name(self, event, call):
+        """Where what a helper was given out of a list was put into that list, or under the helper's name for it."""
+        picked = [one for one in self.run.operands(call) if self.run.node(one).kind == "index"]
+        same = [one for ref in {one.ref for one in picked} for one in self.run.by_ref.get(ref, ())]
+        names = {self.run.node(one).text for one in same if one.frame == event.frame != call.frame}
+        names |= {base_name(self.run.node(one).text) for one in picked}
+        copies = [one for one in same if one.seq < call.seq and one.frame != event.frame and self._puts_by(one, names)]
+        return max(copies, key=lambda one: one.seq, default=None)
+
+    def _puts_by(self, event, names: set[str]) -> bool:
+        """The statement gives a value one of the names, an element of it, or a place at its end."""
+        statement = self.run.statement(event)
+        if self.run.node(event).kind in ("assign", "after") and statement.op is None:
+            return base_name(statement.target) in names
+        return statement.kind == "expr" and statement.text.partition(".append(")[0] in names
 
     def _wrong_argument(self, call):
         """Where the one argument of a call was computed that the textbook does not know; None if there is not one."""
@@ -593,6 +709,8 @@ class Blamer:
                 source = self.run.computed_before(operand.ref, current.seq)
                 if source is None and value.size == 1:
                     source = self.run.stored(float(value.ravel()[0]))
+                if source is not None and self.run.node(source).file == self.run.adapter != self.run.node(current).file:
+                    continue
                 helper = source is not None and source.frame != current.frame
                 if helper and self._right_for_its_input(source):
                     continue

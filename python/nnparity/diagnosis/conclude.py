@@ -395,6 +395,13 @@ class Conclusion:
                 evidence=evidence_of(0 * delta.value, delta.value, self._terms(layer)),
             )
             return self._placed(finding)
+        summed = self.state.seen.get(f"db{layer}")
+        kept = f"W{layer}_new" not in self._lost_names()
+        if event is None and letter == "b" and kept and not (summed and (summed.batch or summed.sums)):
+            beside = self.state.seen.get(f"dW{layer}")  # there the bias's should stand, too
+            event = next(iter(self.blamer.events_of(beside)), None) if beside else None
+        if event is None and not (letter == "b" and kept):
+            event = self.places.call_for_others(update)
         if event is None:
             event = self.places.update_of_others(update)
         if event is None and letter == "b":

@@ -75,19 +75,26 @@ def update_text(name: str, layer: int) -> str:
 
 
 def merged(findings: list[Finding]) -> list[Finding]:
-    """One statement in a loop over layers is one finding; so is one cause on W and b."""
+    """One statement in a loop over layers is one finding; so is one cause on W and b.
+
+    It is told by the layer that comes first, backward the last one, wherever the statement stands that is to blame.
+    """
     kept: list[Finding] = []
     findings = sorted(findings, key=lambda f: f.event.seq if f.event is not None else float("inf"))
     for finding in findings:
-        for other in kept:
+        for place, other in enumerate(kept):
             same_place = finding.place.get("line") is not None and all(
                 finding.place.get(k) == other.place.get(k) for k in ("file", "cell", "line")
             )
             one_cause = finding.id in ONE_CAUSE and finding.place.get("function") == other.place.get("function")
             if finding.kind == other.kind and finding.id == other.id and (same_place or one_cause):
-                other.layers = sorted({*other.layers, *finding.layers})
-                other.departures += finding.departures
-                other.covers += finding.covers
+                first, second = other, finding
+                if other.phase == finding.phase == "backward" and (finding.layer or 0) > (other.layer or 0):
+                    first, second = finding, other
+                first.layers = sorted({*other.layers, *finding.layers})
+                first.departures += second.departures
+                first.covers += second.covers
+                kept[place] = first
                 break
         else:
             kept.append(finding)

@@ -285,7 +285,9 @@ class Follower:
                 cost = COST["departure"] - (1 if min(hit.ref for hit in seen.hits()) < first_right else 0)
             found = found or (formula.right and not formula.omits)
             another = another or bool(formula.declares and not formula.omits)
-            yield self._used(state, layer, letter, quantity, formula, right, seen, cost, wanted, tuple(formulas))
+            unused = formula.omits and not formula.right and first_right  # f(z) is computed: no network without f
+            if not (unused and formula.declares):
+                yield self._used(state, layer, letter, quantity, formula, right, seen, cost, wanted, tuple(formulas))
             twice = "+" in "".join(map(str, formula.declares.values()))
             if (formula.omits or twice) and formula.declares and not formula.right:
                 bare = replace(formula, declares={})
@@ -543,7 +545,7 @@ class Follower:
 
     def _fit(self, old: np.ndarray, new: np.ndarray, gradient: np.ndarray) -> tuple[float, float] | None:
         """keep and rate with new = keep * old + rate * gradient, element by element; None if there are none."""
-        if not np.all(np.isfinite(new)) or not np.any(gradient):
+        if not (np.all(np.isfinite(new)) and np.all(np.isfinite(gradient)) and np.any(gradient)):
             return None
         change = proportion(new - old, gradient, self.loose)
         if change is not None:
@@ -589,8 +591,9 @@ def _shown(value: np.ndarray) -> float:
 
 def _repeated(state: State, quantity: str, formula: Formula) -> bool:
     """The account has the same mistake in the same quantity of another layer already."""
-    return formula.id is not None and any(
-        departure.formula.id == formula.id and departure.quantity.rstrip("0123456789") == quantity.rstrip("0123456789")
+    return (formula.id is not None or formula.omits) and any(
+        (departure.formula.id, departure.formula.omits) == (formula.id, formula.omits)
+        and departure.quantity.rstrip("0123456789") == quantity.rstrip("0123456789")
         for departure in state.departures
     )
 

@@ -181,6 +181,17 @@ class Places:
                     return min(events, key=lambda e: e.seq)
         return None
 
+    def call_for_others(self, update: Update):
+        """The call, in the candidate, of the function that updates the other layers."""
+        others = [other for other in self.state.updates.values() if other.layer != update.layer and other.rate]
+        for event in [self.returned(other.quantity[0], other.layer) for other in others]:
+            call = self.run.call_of(event.frame) if event is not None else None
+            if event is None or call is None or self.run.nodes[call[0]].file == self.run.adapter:
+                continue
+            if self.run.node(event).file != self.run.adapter:
+                return event._replace(node=call[0], frame=call[1])
+        return None
+
     def update_of_others(self, update: Update):
         """The one statement that updates several other parameters, and should update this one too."""
         counts: Counter = Counter()

@@ -73,6 +73,8 @@ def injections(finding: Finding, run: Run, textbook, follower, state) -> list[tu
             continue
         seen: Seen = departure.seen
         wrong, right = departure.formula.value, rights.get(departure.quantity, departure.right.value)
+        if departure.formula.text == "?" and departure.quantity.startswith("delta"):
+            right = right * _scale_above(departure.layer, state)
         for hit in seen.batch:
             event = _origin(run, hit.ref, finding)
             if event is not None:
@@ -98,6 +100,13 @@ def injections(finding: Finding, run: Run, textbook, follower, state) -> list[tu
                         if event is not None:
                             put(event, adapt(right, run.value(event), new, 1.0))
     return [(node, occ, path, array) for (node, occ, path), array in found.items()]
+
+
+def _scale_above(layer: int, state) -> float:
+    """The constant that the delta of the layer above carries, and this layer's with it; 1 where it carries none."""
+    above = state.seen.get(f"delta{layer + 1}")
+    factors = [hit.factor for hit in above.hits()] if above else []
+    return 1.0 if not factors or any(abs(abs(factor) - 1) < 1e-9 for factor in factors) else factors[0]
 
 
 def _origin(run: Run, ref: int, finding: Finding):

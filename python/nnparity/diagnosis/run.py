@@ -12,6 +12,8 @@ import numpy as np
 READS = {"name", "index", "constant"}
 #: Operators that pick one of several values.
 PICKS = {"[[", "[", "$", "@", "[]", "."}
+#: Functions that find a value by the name it has.
+LOOKS_UP = {"get", "mget", "get0", "getattr"}
 #: Elements of an array that is searched for a number.
 MOST_NUMBERS = 2000
 STATEMENTS = {"assign", "return", "expr", "after"}
@@ -132,7 +134,11 @@ class Run:
 
     def computed(self, ref: int):
         """The innermost event that computed a value: neither a read nor the whole statement around a computation."""
-        events = [event for event in self.by_ref.get(ref, ()) if self.node(event).kind not in READS]
+        events = [
+            event
+            for event in self.by_ref.get(ref, ())
+            if self.node(event).kind not in READS and self.node(event).op not in LOOKS_UP
+        ]
         own = [event for event in events if self.node(event).file != self.adapter]
         return (own or events or [None])[0]
 
@@ -140,7 +146,7 @@ class Run:
         """The last event before another one that computed a value anew, as that of a buffer filled again and again."""
         for event in reversed(self.by_ref.get(ref, ())):
             node = self.node(event)
-            reads = node.kind in READS or node.op is None or node.op in PICKS or node.op.startswith(".")
+            reads = node.kind in READS or node.op is None or node.op in PICKS | LOOKS_UP or node.op.startswith(".")
             called = node.id in self.callers or (node.op or "").rpartition(".")[2] in self.functions
             if event.seq >= seq or reads or node.file == self.adapter or called:
                 continue

@@ -202,8 +202,8 @@ def changes(text: str, span: tuple[int, int], parts: list[Part], around: Surroun
     language = around.language
     tokens = [Token(t.start + first, t.end + first, t.text, t.kind) for t in tokens_of(text[first:last], language)]
     for change in (
-        *_of_tokens(text, tokens, around), *_of_parts(text, parts, around), *_of_order(text, span),
-        *_throughout(text, tokens, around), *_left_out(text, span, language),
+        *_of_tokens(text, tokens, around), *_of_loop(text, span, language), *_of_parts(text, parts, around),
+        *_of_order(text, span), *_throughout(text, tokens, around), *_left_out(text, span, language),
     ):  # fmt: skip
         key = (change.start, change.end, change.new)
         if key not in seen and text[change.start : change.end] != change.new:
@@ -248,8 +248,7 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
             yield from _named(at, token.text, around.functions, 12)
             yield from _of_family(at, token.text)
         elif token.kind == "name":
-            if before == "in" and after in (":", ")"):  # the other way round
-                yield Change(*at, f"{'reversed' if language == 'Python' else 'rev'}({token.text})", LIKELY + 0.5)
+            yield from _of_family(at, token.text)  # a function that is handed over
             if around.shapes.get(token.text) == NUMBER:
                 counted = after in ("]", "]]", ")", ",", ":") or before in ("[", "[[", ":")
                 for step in ("- 1", "+ 1"):
@@ -262,6 +261,22 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
             end = next((k for k in range(k, len(tokens)) if tokens[k].text in (",", ")")), None)
             if end is not None and before == ",":
                 yield Change(tokens[tokens.index(token) - 1].start, tokens[end].start, "", POSSIBLE)
+
+
+def _of_loop(text: str, span: tuple[int, int], language: str) -> Iterator[Change]:
+    """A loop that goes the other way round."""
+    own = text[slice(*span)]
+    header = re.match(r"\s*for\s*\(\s*\w+ in (.+)\)\s*\{?\s*$" if language == "R" else r"\s*for .+ in (.+):\s*$", own)
+    if header is None:
+        return
+    turn, over = ("rev" if language == "R" else "reversed"), header[1]
+    at = (span[0] + header.start(1), span[0] + header.end(1))
+    if over.startswith(f"{turn}(") and over.endswith(")"):
+        yield Change(*at, over[len(turn) + 1 : -1], LIKELY + 0.5)
+    elif over.startswith("zip("):
+        return
+    else:
+        yield Change(*at, f"{turn}({over})", LIKELY + 0.5)
 
 
 def _throughout(text: str, tokens: list[Token], around: Surroundings) -> Iterator[Change]:

@@ -166,6 +166,10 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
             f"running sums of W{layer}·{before} + b{layer} over the units",
             np.cumsum(product + bias, axis=0),
         )
+        for k, words in ((0, "first"), (-1, "last")):
+            if w.shape[1] > 1:
+                less = np.delete(w, k, axis=1) @ np.delete(a, k, axis=0)
+                yield Formula(None, f"W{layer}·{before} without its {words} input + b{layer}", less + bias)
         yield Formula(None, f"W{layer}·{before} + 2·b{layer}", product + 2 * bias)
         yield Formula(None, f"(W{layer}·{before})·b{layer}", product * bias)
         yield Formula("bias-missing", f"W{layer}·{before} + mean(b{layer})", product + bias.mean())
@@ -606,8 +610,16 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
                 )
             elif factor.right or factor.omits or back.id == "stale-weights-in-delta":
                 yield Formula(back.id, f"({back.text}) ⊙ {factor.text}", back.value * factor.value, parts=(back.value,))
+    dA = backs[0].value
+    if name == "leaky_relu":
+        mask = np.where(dA > 0, 1.0, textbook.slope)
+        yield Formula("relu-mask-wrong", f"(W{layer + 1}ᵀ·delta{layer + 1}) ⊙ its own sign as mask", dA * mask)
+    for k, words in ((0, "first"), (-1, "last")):
+        if w.shape[0] > 1:
+            less = np.delete(w, k, axis=0).T @ np.delete(d, k, axis=0)
+            yield Formula(None, f"(W{layer + 1}ᵀ·delta{layer + 1} without its {words} unit) ⊙ {name}′(Z{layer})",
+                          less * activation_slope(name, Z, textbook.slope), parts=(less,))  # fmt: skip
     if name == "relu":
-        dA = backs[0].value
         yield Formula("relu-mask-wrong", f"[W{layer + 1}ᵀ·delta{layer + 1} > 0] as mask", dA * (dA > 0))
         yield Formula("relu-mask-wrong", f"[Z{layer} > 0] alone", (Z > 0).astype(float))
     if name.endswith("softmax"):
@@ -649,10 +661,13 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     for words, signal in ((f"Z{layer}", state.Z[layer]), (f"A{layer}", state.A[layer]), ("Y", textbook.Y)):
         if signal.shape == d.shape:
             yield Formula(None, f"(1/m)·{words}·{before}ᵀ", signal @ a.T / m, factors=(signal, a))
-    for sample, words in ((0, "first"), (m - 1, "last")):
-        yield Formula(
-            "batch-lost", f"{name}·{before}ᵀ of the {words} sample only", np.outer(d[:, sample], a[:, sample])
-        )
+    for sample in range(m):
+        words = sample_words(sample, m)
+        yield Formula("batch-lost", f"{name}·{before}ᵀ of {words} only", np.outer(d[:, sample], a[:, sample]))
+    if W.shape[0] > 1 and textbook.language == "Python":  # [[0.0] * n] * h is one row, h times
+        rows = (d @ a.T / m).sum(axis=0)
+        yield Formula("np-alias", f"(1/m)·{name}·{before}ᵀ summed over the units, in every row",
+                      np.broadcast_to(rows, W.shape))  # fmt: skip
     yield Formula(None, f"mean({name})·mean({before})ᵀ", np.outer(d.mean(axis=1), a.mean(axis=1)))
     yield Formula("weights-for-inputs", f"mean({name}) ⊙ W{layer}", d.mean(axis=1)[:, None] * W)
     if W.shape == d.shape:
@@ -675,6 +690,11 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         )  # fmt: skip
 
 
+def sample_words(sample: int, m: int) -> str:
+    """One sample of a batch in words."""
+    return {0: "the first sample", m - 1: "the last sample"}.get(sample, "one sample")
+
+
 @quiet
 def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     """db[l] = (1/m) Σ_i delta[l]_i   (Nielsen, BP3), and what is written instead."""
@@ -693,8 +713,8 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         yield Formula(
             "bias-gradient-collapsed", f"{name} summed over the units (recycled)", np.resize(d.sum(axis=0), n)
         )
-    for sample, words in ((0, "first"), (m - 1, "last")):
-        yield Formula("batch-lost", f"{name} of the {words} sample only", d[:, sample])
+    for sample in range(m):
+        yield Formula("batch-lost", f"{name} of {sample_words(sample, m)} only", d[:, sample])
     for other, delta in state.delta.items():
         if other != layer:
             yield Formula("wrong-layer", f"(1/m)·Σ delta{other}", np.resize(delta.mean(axis=1), n),
