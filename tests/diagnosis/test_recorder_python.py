@@ -912,6 +912,32 @@ def test_candidate_lines_run_parts_of_a_script_recorded(tmp_path):
     assert any(e.node == node.id and e.frame == 1 for e in recording.events)
 
 
+def test_calls_from_lines_run_again_and_again_are_told_apart(tmp_path):
+    source = """
+        import numpy as np
+        def act(z):
+            return np.tanh(z)
+        for i in range(3):
+            a = act(x)
+            o = act(a)
+            u = act(o)
+        """
+    recording = record(
+        tmp_path,
+        source,
+        adapter="""\
+        # functions_only: true
+        def step(W, b, X, Y, eta):
+            for i in range(40):
+                env = {'x': X + i}
+                candidate_lines(6, 8, env)
+            return W, b
+        """,
+    )
+    lines = [recording.nodes[frame.call_node].line for frame in recording.frames.values() if frame.fun == "act"]
+    assert lines == [6, 7, 8] * 40
+
+
 def test_notebooks_run_cell_by_cell(tmp_path):
     cells = [
         ("markdown", "# title"),

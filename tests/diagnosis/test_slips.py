@@ -62,6 +62,13 @@ def test_names_are_alike_where_one_letter_differs():
         ("D <- d", "D <- D + d", "R"),
         ("M <- matrix(v, 2, byrow = TRUE)", "M <- matrix(v, 2, byrow = FALSE)", "R"),
         ("s <- rowSums(d)", "s <- colSums(d)", "R"),
+        ("for v in topo:\n  pass", "for v in reversed(topo):\n  pass", "Python"),
+        ("for l in reversed(layers):\n  pass", "for l in layers:\n  pass", "Python"),
+        ("for (l in seq_len(L - 1)) {\n  NULL", "for (l in rev(seq_len(L - 1))) {\n  NULL", "R"),
+        ("for (l in rev(layers)) {\n  NULL", "for (l in layers) {\n  NULL", "R"),
+        ("g <- apply(d, 2, max)", "g <- apply(d, 2, mean)", "R"),
+        ("s <- f$z * (1 - f$z)\nq <- f$a", "s <- f$a * (1 - f$a)\nq <- f$a", "R"),
+        ("s = f.z * (1 - f.z)\nq = f.a", "s = f.a * (1 - f.a)\nq = f.a", "Python"),
     ],
 )
 def test_a_slip_of_the_hand_is_undone(source, meant, language):

@@ -449,8 +449,8 @@ class Conclusion:
         keep, rate = update.keep, update.rate
         id, kind = None, "bug"
         if abs(rate) < 1e-12:  # no gradient in it
-            share = factor_text(1 - keep, t.m, t.eta, t.Y.shape[0]) or f"{1 - keep:.6g}·"
-            computes = f"{name} − {share}{name}"
+            words = factor_text(1 - keep, t.m, t.eta, t.Y.shape[0]) or f"{1 - keep:.6g}·"
+            computes = f"{name} − {words}{name}"
         elif abs(keep) < self.follower.loose:
             computes = f"{factor_text(rate, t.m, t.eta, t.Y.shape[0]) or f'{rate:.6g}·'}d{name}"
         elif rate > 0 and keep < 1:
@@ -489,7 +489,7 @@ class Conclusion:
         t = self.textbook
         event = self.places.returned(letter, layer)
         if event is not None:
-            event = self.blamer.first_unlabelled(event)
+            event = self.blamer.trail.first_unlabelled(event)
         expected = update_text(update.quantity, layer)
         new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
         old = (t.W if letter == "W" else t.b)[layer - 1]

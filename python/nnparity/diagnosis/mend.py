@@ -305,7 +305,7 @@ def _innocent(mended: Mended, conclusion) -> bool:
     """Whether the change lies in a function that gives the true derivative of what it is given."""
     run, fun = conclusion.run, conclusion.run.nodes[mended.statement].fun
     return any(
-        conclusion.blamer.true_derivative(event)
+        conclusion.blamer.trail.helpers.true_derivative(event)
         for event in run.events
         if run.node(event).fun == fun and run.node(event).kind == "return" and fun is not None
     )

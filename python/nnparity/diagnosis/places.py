@@ -68,7 +68,7 @@ class Places:
             return None
         letter = "b" if departure.quantity.startswith("db") else "W"
         event = self.returned(letter, departure.layer)
-        return self.blamer.first_unlabelled(event) if event is not None else None
+        return self.blamer.trail.first_unlabelled(event) if event is not None else None
 
     def returned(self, letter: str, layer: int):
         """The event that computed the returned W[l] or b[l]."""

@@ -1,0 +1,245 @@
+"""A value that is right as such, but used where more was due: its way from where it is computed to its use."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnparity.diagnosis.labels import Label
+from nnparity.diagnosis.run import PICKS, READS, Run, base_name
+
+#: Operators whose value is their operand's, turned or put into a list, or tells of its shape alone.
+HOLDS = {"t", ".T", "T", "list", "tuple", "dict", "dim", "nrow", "ncol", "length", "len", "np.shape", "np.zeros_like",
+         "np.ones_like", "np.empty_like"}  # fmt: skip
+MATRIX_PRODUCTS = {"@", "%*%", "np.dot", "dot", "np.matmul", "crossprod", "tcrossprod"}
+
+
+class Handing:
+    """Follows values through the names, lists and functions of one recorded run."""
+
+    def __init__(self, run: Run, labels: dict[int, Label], follower):
+        self.run, self.labels, self.follower = run, labels, follower
+
+    def omission(self, event, departure):
+        """The use decides: the definition of the name used too early, else the expression that uses the value."""
+        hits = departure.seen.hits()
+        refs = {hit.ref for hit in hits if abs(abs(hit.factor) - 1) < 1e-9} or {hit.ref for hit in hits}
+        use = self.use_of(refs, event.seq, departure.quantity)
+        if use is None:
+            gradient = departure.quantity[:2] in ("dW", "db")
+            return (self.copied(refs, event, None, None) if gradient else None) or event
+        consumer, operand = use
+        while self.run.node(operand).kind not in READS:  # what only hands on its argument, as a clip that never bites
+            inner = next((one for one in self.run.operands(operand) if one.ref in refs), None)
+            if inner is None:
+                break
+            operand = inner
+        idle = self._changed_nothing(refs, event, consumer)
+        if idle is not None:
+            return idle
+        passed = self._passed_on(refs, event, consumer) or self.copied(refs, event, consumer, operand)
+        if passed is not None:
+            return passed
+        if self.run.node(operand).kind not in READS:
+            return operand
+        definition = self.run.definition(operand)
+        if definition is not None:
+            return self._inside(definition, refs) or definition
+        for call, frame in self.run.calls_above(operand.frame):  # an argument
+            if event.frame == frame:
+                for argument in self.run.arguments(call, frame):
+                    if argument.ref in refs:
+                        if self.run.node(argument).kind in READS:
+                            origin = self.run.definition(argument)
+                            return origin or event
+                        return argument
+        return consumer if event.frame != consumer.frame else event
+
+    def _changed_nothing(self, refs: set[int], event, consumer):
+        """A partial assignment, between computation and use, that left the value as it was: a mask that never bites."""
+        idle = [
+            other
+            for ref in refs
+            for other in self.run.by_ref.get(ref, ())
+            if self.run.node(other).kind == "after"
+            and event.seq < other.seq < consumer.seq
+            and self.run.node(other).file != self.run.adapter
+            and self._partial(other)
+        ]
+        return max(idle, key=lambda other: other.seq) if idle else None
+
+    def _partial(self, event) -> bool:
+        """The statement assigns to some elements chosen by a condition."""
+        target = self.run.statement(event).target or ""
+        base = target.split("[")[0].strip()
+        if "[" not in target:
+            return False
+        return any(
+            other.seq < event.seq and self.run.statement(other).target == base
+            for other in self.run.by_ref.get(event.ref, ())
+        )
+
+    def _passed_on(self, refs: set[int], event, consumer):
+        """A function that only hands on what it was given, between the computation and the use."""
+        for ref in refs:
+            for other in self.run.by_ref.get(ref, ()):
+                node = self.run.node(other)
+                if not event.seq < other.seq < consumer.seq or other.frame == event.frame:
+                    continue
+                if node.kind not in ("assign", "after", "return") or node.file == self.run.adapter:
+                    continue
+                if node.kind == "return":
+                    if self.run.children.get(node.id) or "(" in node.text:
+                        continue
+                elif other.frame == consumer.frame:  # what stores its argument where it is used
+                    continue
+                frame = self.run.frames.get(other.frame)
+                if frame is None:
+                    continue
+                if any(argument.ref == ref for argument in self.run.given(other.frame)):
+                    return other
+        return None
+
+    def copied(self, refs: set[int], event, consumer, operand):
+        """The assignment that only gave the value another name, from which the use has it; the first of several."""
+        node = self.run.node(operand) if operand is not None else None
+        if node is not None and node.kind not in READS:
+            return None
+        copies = [
+            other
+            for ref in refs
+            for other in self.run.by_ref.get(ref, ())
+            if self.run.node(other).kind in ("assign", "after")
+            and event.seq < other.seq
+            and (consumer is None or other.seq < consumer.seq)
+            and self.run.node(other).file != self.run.adapter
+            and self.run.statement(other) is not self.run.statement(event)
+            and self._is_copy(other)
+        ]
+        definition = self.run.definition(operand) if node is not None and node.kind == "name" else None
+        if node is not None and definition is not None:
+            copies = [other for other in copies if other.seq <= definition.seq]
+            if not any(self.run.statement(other).target == node.text for other in copies):
+                return None
+        last = max(copies, key=lambda other: other.seq, default=None)
+        while last is not None:
+            source = self.run.statement(last).text
+            earlier = [other for other in copies if other.seq < last.seq and self.run.statement(other).target == source]
+            if not earlier and self._from_elsewhere(refs, source, last):
+                earlier = [other for other in copies if other.seq < last.seq]
+            if not earlier:
+                break
+            last = earlier[-1]
+        return self._added_as_it_is(refs, last) or last if last is not None else None
+
+    def _added_as_it_is(self, refs: set[int], copy):
+        """The statement, after a copy, that adds the copy by its name to a zero: there the factor belongs."""
+        name = self.run.statement(copy).target
+        for ref in refs:
+            for other in self.run.by_ref.get(ref, ()):
+                node = self.run.node(other)
+                if node.kind == "after" and node.op == "+=" and other.frame == copy.frame and other.seq > copy.seq:
+                    code = self.run.statement(other).code or ""
+                    if code.partition("+=")[2].strip() == name:
+                        return other
+        return None
+
+    def _from_elsewhere(self, refs: set[int], source: str, copy) -> bool:
+        """The value was taken out of a list into which no assignment of it is seen, as with append."""
+        if self.run.statement(copy).op not in PICKS:
+            return False
+        base = base_name(source)
+        stores = [one for ref in refs for one in self.run.by_ref.get(ref, ()) if one.seq < copy.seq]
+        return not any((self.run.statement(one).target or "").startswith(base) for one in stores)
+
+    def _is_copy(self, event) -> bool:
+        """The statement assigns what another name, or an element of it, holds."""
+        statement = self.run.statement(event)
+        goes_on = any(node.stmt == statement.id and node.op in ("+=", "-=") for node in self.run.nodes.values())
+        return bool(statement.target) and not goes_on and (statement.op is None or statement.op in PICKS)
+
+    def _inside(self, definition, refs):
+        """The event, in a function an assignment called, that computed the value; None where it computed it itself."""
+        statement = self.run.statement(definition)
+        calls = {id for id, node in self.run.nodes.items() if node.stmt == statement.id and node.kind == "call"} | {
+            statement.id
+        }
+        for event in self.run.by_ref.get(definition.ref, ()):
+            if event.seq < definition.seq and self.run.node(event).kind not in READS:
+                for call, frame in self.run.calls_above(event.frame):
+                    if call in calls and frame == definition.frame:
+                        return event
+        return None
+
+    def use_of(self, refs: set[int], after: int, quantity: str):
+        """The first expression that takes one of the values as an operand and makes something else of it.
+
+        What makes a right value of it is no such use: an intermediate step, or the delta where a gradient is wrong.
+        """
+        used_rightly = {f"delta{quantity[2:]}"} if quantity[:2] in ("dW", "db") else {""}
+        for event in self.run.events:
+            if event.seq <= after or event.ref in refs or self.run.node(event).kind in READS:
+                continue
+            if event.node in self.run.callers:
+                continue
+            number = self.run.value(event).size < 2
+            for operand in self.run.operands(event):
+                if number and self.run.value(operand).size > 1:
+                    continue
+                if operand.ref in refs and self.run.node(event).op not in HOLDS:
+                    label = self.labels.get(event.ref)
+                    if label is not None and label.right and label.quantity in used_rightly:
+                        continue
+                    return event, operand
+        return None
+
+    def use_of_part(self, event, signal: np.ndarray):
+        """The first product, after an event, of an array that holds a signal, beside a constant perhaps."""
+        refs = {hit.ref for hit in [*self.follower.present(signal).batch, *self.follower.index.inside(signal)]}
+        for later in self.run.events:
+            product = self.run.node(later).op in MATRIX_PRODUCTS and later.seq > event.seq and later.ref not in refs
+            if product and any(operand.ref in refs for operand in self.run.operands(later)):
+                return later
+        return None
+
+    def handed_on(self, event, signal: np.ndarray):
+        """The statement that put the wrong signal where a layer's input is read from."""
+        hits = [*self.follower.present(signal).batch, *self.follower.index.inside(signal)]
+        refs = {hit.ref for hit in hits}
+        operands = self.run.operands(event)
+        operands += [inner for operand in operands for inner in self.run.operands(operand)]
+        names = {base_name(self.run.node(operand).text) for operand in operands if operand.ref in refs}
+        made = min((one.seq for ref in refs for one in self.run.by_ref.get(ref, ())), default=0)
+        stores = [
+            one
+            for ref in refs
+            for one in self.run.by_ref.get(ref, ())
+            if made < one.seq < event.seq and self.run.node(one).kind in ("assign", "after")
+            and self.run.node(one).file != self.run.adapter and base_name(self.run.statement(one).target) in names
+            and (self.run.statement(one).op is None or self.run.statement(one).op in PICKS)
+        ]  # fmt: skip
+        return max(stores, key=lambda one: one.seq, default=None)
+
+    def unused(self, departure):
+        """The assignment of the right value, made of the one that lacks a factor, that nothing reads thereafter."""
+        wrong = {hit.ref for hit in departure.seen.hits()}
+        for hit in self.follower.present(departure.right.value).hits():
+            events = self.run.by_ref.get(hit.ref, ())
+            made = [one for one in events if self.run.node(one).kind in ("assign", "after") and self.run.node(one).op]
+            read = any(self.run.node(one).kind in READS for one in events)
+            for event in [] if read else made:
+                if any(operand.ref in wrong for operand in self.run.operands(event)):
+                    return event
+        return None
+
+    def renamed(self, use, refs: set[int]):
+        """The assignment that hands a value on, as it is, under the name by which an expression uses it."""
+        operands = self.run.operands(use)
+        for operand in [*operands, *[inner for one in operands for inner in self.run.operands(one)]]:
+            if operand.ref in refs and self.run.node(operand).kind == "name":
+                definition = self.run.definition(operand)
+                if definition is None:
+                    continue
+                scaled = any(one.ref in refs for one in self.run.operands(definition))
+                if scaled or self.run.node(definition).op is None:
+                    return definition
+        return None

@@ -1,0 +1,83 @@
+"""Where sums are begun and samples stored: the places of a gradient that holds one sample, or one row, for all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnparity.diagnosis.run import PICKS, Run, base_name
+
+#: Functions that only give a value another form.
+FORMS = {"matrix", "as.matrix", "array", "as.vector", "as.numeric", "unlist", "t", "T", ".T", "copy", "reshape",
+         "np.array", "np.asarray", "np.copy", "np.reshape"}  # fmt: skip
+
+
+class Stores:
+    """Looks for the stores of one recorded run."""
+
+    def __init__(self, run: Run, follower):
+        self.run, self.follower = run, follower
+
+    def begun_with_zeros(self, departure):
+        """The assignment, once for each sample, to what began as zeros, to which the samples should be added."""
+        value, index = departure.formula.value, self.follower.index
+        numbers = [hit for column in index.numbers(value) for hit in column]
+        for ref in {hit.ref for hit in [*departure.seen.hits(), *index.inside(value), *numbers]}:
+            for event in self.run.by_ref.get(ref, ()):
+                node, target = self.run.node(event), base_name(self.run.statement(event).target)
+                if node.kind not in ("assign", "after") or node.file == self.run.adapter or not target:
+                    continue
+                again = sum(1 for other in self.run.by_node[event.node] if other.path == event.path)
+                if again < self.follower.textbook.m:
+                    continue
+                begun = any(
+                    one.seq < event.seq and one.frame == event.frame and not np.any(self.run.value(one))
+                    and base_name(self.run.statement(one).target) == target and self.run.node(one).kind == "assign"
+                    for one in self.run.events
+                )  # fmt: skip
+                if begun:
+                    return event
+        return None
+
+    def last_store(self, departure):
+        """The statement that stores one sample's gradient where the sum over the samples belongs."""
+        best = None
+        for hit in departure.seen.hits():
+            for event in self.run.by_ref.get(hit.ref, ()):
+                node = self.run.node(event)
+                if sum(other.path == event.path for other in self.run.by_node[event.node]) < self.follower.textbook.m:
+                    continue  # not in the loop over the samples
+                if (
+                    node.kind not in ("assign", "after")
+                    or node.file == self.run.adapter
+                    or node.op in ("%*%", "@", "*", "outer")
+                ):
+                    continue
+                if node.kind == "assign" and node.op not in (None, *PICKS, *FORMS) and event.path == "":
+                    continue
+                if best is None or event.seq > best.seq:
+                    best = event
+        return best
+
+    def one_row_repeated(self, value: np.ndarray):
+        """The list of zeros that holds one row several times."""
+        zeros = [
+            event
+            for event in self.run.events
+            if self.run.node(event).kind == "assign" and self.run.value(event).shape == value.shape
+            and not np.any(self.run.value(event)) and self.run.node(event).op == "*"
+        ]  # fmt: skip
+        return zeros[-1] if zeros else None
+
+    def empty_start(self, event):
+        """The zero from which a sum goes on number by number: there the bias could have stood."""
+        target = self.run.statement(event).target
+        if not target or self.run.value(event).size != 1:
+            return None
+        zeros = [
+            one
+            for one in self.run.events
+            if one.seq < event.seq and one.frame == event.frame and self.run.node(one).kind == "assign"
+            and self.run.statement(one).target == target and self.run.value(one).size == 1
+            and not np.any(self.run.value(one))
+        ]  # fmt: skip
+        return zeros[-1] if zeros else None

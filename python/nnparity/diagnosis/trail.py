@@ -1,0 +1,140 @@
+"""The way of a wrong value through a run: back through what it was computed from, and up to who called for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnparity.diagnosis.helpers import Helpers
+from nnparity.diagnosis.labels import Label
+from nnparity.diagnosis.run import PICKS, Run, base_name
+
+
+class Trail:
+    """Walks through one recorded run."""
+
+    def __init__(self, run: Run, labels: dict[int, Label]):
+        self.run, self.labels = run, labels
+        self.helpers = Helpers(run, labels)
+
+    def first_unlabelled(self, event, limit: int = 400):
+        """Walk back through operands that nothing explains, to the first expression whose operands are all known."""
+        visited: set[int] = set()
+        current = event
+        while current is not None and len(visited) < limit:
+            if current.ref in visited:
+                return current
+            visited.add(current.ref)
+            deeper = None
+            for operand in self._operands_through_calls(current):
+                if operand.ref in visited or operand.ref == current.ref:
+                    continue
+                label = self.labels.get(operand.ref)
+                value = self.run.value(operand)
+                number = self.run.node(current).kind == "after" or self.run.value(current).size == 1
+                if (label is not None and label.right) or not self._telling(value, number):
+                    continue
+                source = self.run.computed_before(operand.ref, current.seq)
+                if source is None and value.size == 1:
+                    source = self.run.stored(float(value.ravel()[0]))
+                if source is not None and self.run.node(source).file == self.run.adapter != self.run.node(current).file:
+                    continue
+                helper = source is not None and source.frame != current.frame
+                if helper and self.helpers.right_for_its_input(source):
+                    continue
+                if source is not None and source.seq < current.seq:
+                    deeper = source
+                    break
+            if deeper is None:
+                return current
+            current = deeper
+        return current
+
+    def _operands_through_calls(self, event):
+        """Operands of an expression; of a statement, those of the computation that gave its value."""
+        operands = self.run.operands(event)
+        if self.run.node(event).kind == "after":
+            root = self.run.operand(event, self.run.node(event).stmt)
+            operands = [root] if root is not None else operands
+        if not operands:
+            for other in self.run.by_ref.get(event.ref, ()):
+                if other.seq < event.seq and self.run.operands(other):
+                    return self.run.operands(other)
+        return operands
+
+    @staticmethod
+    def _telling(value: np.ndarray, number: bool) -> bool:
+        """Whether an operand may carry a fault on: no constant; a single number only into a number."""
+        finite = value[np.isfinite(value)]
+        if value.size < 2:
+            return number and finite.size == 1 and float(finite.ravel()[0]) != round(float(finite.ravel()[0]), 3)
+        return bool(np.ptp(finite) > 0) if finite.size else True
+
+    def innocent_caller(self, event):
+        """A helper that is right for what it was given is not to blame: its caller is."""
+        current = event
+        for call, frame in self.run.calls_above(event.frame):
+            alike = self.helpers.right_elsewhere(current)
+            if not (alike or self.helpers.right_for_its_input(current)):
+                break
+            callers = [e for e in self.run.by_frame_node.get((frame, call), ()) if e.seq > current.seq]
+            if not callers:
+                break
+            current = callers[0]
+            wrong = self._wrong_argument(current) if alike else None
+            if wrong is not None:
+                return wrong
+        return self._kept_under_a_name(event, current) or current
+
+    def _wrong_argument(self, call):
+        """Where the one argument of a call was computed that the textbook does not know; None if there is not one."""
+        unknown = {}
+        for argument in self.run.operands(call):
+            label, source = self.labels.get(argument.ref), self.run.computed_before(argument.ref, call.seq)
+            fit = label is not None and label.right and not label.text.endswith("²")  # the squares are the loss's
+            if not fit and self.run.value(argument).size > 1 and source is not None:
+                unknown[argument.ref] = source
+        sources = [source for source in unknown.values() if source.seq < call.seq]
+        return self.first_unlabelled(sources[0]) if len(sources) == len(unknown) == 1 else None
+
+    def _kept_under_a_name(self, event, call):
+        """Where what a helper was given out of a list was put into that list, or under the helper's name for it.
+
+        What is read from the list in other statements, too, is there by right.
+        """
+        picked = [one for one in self.run.operands(call) if self.run.node(one).kind == "index"]
+        same = [one for ref in {one.ref for one in picked} for one in self.run.by_ref.get(ref, ())]
+        lists, here = {base_name(self.run.node(one).text) for one in picked}, self.run.node(call).stmt
+        elsewhere = [one for one in same if self.run.node(one).kind == "index" and self.run.node(one).stmt != here]
+        if any(base_name(self.run.node(one).text) in lists for one in elsewhere):
+            return None
+        names = lists | {self.run.node(one).text for one in same if one.frame == event.frame != call.frame}
+        copies = [one for one in same if one.seq < call.seq and one.frame != event.frame and self._puts_by(one, names)]
+        return max(copies, key=lambda one: one.seq, default=None)
+
+    def _puts_by(self, event, names: set[str]) -> bool:
+        """The statement gives a value one of the names, an element of it, or a place at its end."""
+        statement = self.run.statement(event)
+        if self.run.node(event).kind in ("assign", "after") and statement.op is None:
+            return base_name(statement.target) in names
+        return statement.kind == "expr" and statement.text.partition(".append(")[0] in names
+
+    def before_picking(self, event, same_name: bool = False):
+        """A wrong value that was only taken out of a larger one is wrong where that was computed.
+
+        With `same_name`, only where the larger one had the same name.
+        """
+        mine = self.labels.get(event.ref)
+        while self.run.node(event).op in PICKS:
+            operand = next(iter(self.run.operands(event)), None)
+            label = self.labels.get(operand.ref) if operand is not None else None
+            source = self.run.computed(operand.ref) if operand is not None else None
+            if source is None or source.seq >= event.seq:
+                break
+            if same_name and self.run.statement(event).target != self.run.node(operand).text:
+                break
+            if label is not None and label.right and (mine is None or label.text != mine.text):
+                break
+            if self.run.node(source).file == self.run.adapter:
+                break
+            event = source
+        return event
