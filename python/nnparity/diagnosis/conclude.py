@@ -172,6 +172,8 @@ class Conclusion:
         if not self._sibling_alike(quantity, ratio, names):
             event = self.places.scaled_event(quantity, ratio * common)
         event = event or self.places.returned(letter, update.layer)
+        if id == "sum-for-mean" and event is not None:  # the division is missing where the sum gets its second name
+            event = self.blamer.handing.named_again(event) or event
         if id == "missing-half":  # the square's 2 is on all gradients or on none
             id = None
         words = self._factor_words(ratio)
@@ -395,12 +397,13 @@ class Conclusion:
                 evidence=evidence_of(0 * delta.value, delta.value, self._terms(layer)),
             )
             return self._placed(finding)
-        summed = self.state.seen.get(f"db{layer}")
+        found = self.state.seen.get(f"db{layer}")
+        summed = found and (found.batch or found.sums or any(hit.layout == "number" for hit in found.hits()))
         kept = f"W{layer}_new" not in self._lost_names()
-        if event is None and letter == "b" and kept and not (summed and (summed.batch or summed.sums)):
+        if event is None and letter == "b" and kept and not summed:
             beside = self.state.seen.get(f"dW{layer}")  # there the bias's should stand, too
             event = next(iter(self.blamer.events_of(beside)), None) if beside else None
-        if event is None and not (letter == "b" and kept):
+        if event is None and {f"W{layer}_new", f"b{layer}_new"} & set(self.state.updates) <= self._lost_names():
             event = self.places.call_for_others(update)
         if event is None:
             event = self.places.update_of_others(update)

@@ -426,7 +426,7 @@ class Follower:
             state.cost += COST["departure"]
             return
         for formula in formulas:
-            fit = self._fit(old, new, formula.value)
+            fit = self._fit(old, new, formula.value, formula.right)
             if fit is None:
                 continue
             keep, rate = fit
@@ -443,7 +443,7 @@ class Follower:
                     state.departures.append(Departure(quantity, layer, "backward", formula, right, where))
                 return
         for formula in [*self._of_another_delta(state, layer, letter), *self._beyond_the_layer(state, layer, letter)]:
-            fit = self._fit(old, new, formula.value)
+            fit = self._fit(old, new, formula.value, False)
             if fit is not None and abs(fit[0] - 1) <= self.loose and old.size > 2:
                 state.updates[name] = Update(name, layer, 1.0, fit[1], formula, right)
                 state.used[quantity] = formula
@@ -543,8 +543,11 @@ class Follower:
             self._plain[key] = plain_pass(t, state, t.X, t.Y, W, b).gradients or None
         return self._plain[key]
 
-    def _fit(self, old: np.ndarray, new: np.ndarray, gradient: np.ndarray) -> tuple[float, float] | None:
-        """keep and rate with new = keep * old + rate * gradient, element by element; None if there are none."""
+    def _fit(self, old: np.ndarray, new: np.ndarray, gradient: np.ndarray, decays: bool) -> tuple[float, float] | None:
+        """keep and rate with new = keep * old + rate * gradient, element by element; None if there are none.
+
+        keep is 1 unless the parameter may decay.
+        """
         if not (np.all(np.isfinite(new)) and np.all(np.isfinite(gradient)) and np.any(gradient)):
             return None
         change = proportion(new - old, gradient, self.loose)
@@ -552,7 +555,7 @@ class Follower:
             if old.size > 2 or self._known_rate(change):
                 return 1.0, change
             return None
-        if old.size < 3:
+        if old.size < 3 or not decays:
             return None
         basis = np.column_stack([old.ravel(), gradient.ravel()])
         solution, *_ = np.linalg.lstsq(basis, new.ravel(), rcond=None)

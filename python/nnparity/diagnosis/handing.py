@@ -131,6 +131,17 @@ class Handing:
             last = earlier[-1]
         return self._added_as_it_is(refs, last) or last if last is not None else None
 
+    def named_again(self, event):
+        """The assignment, in the function that computed a value, that only gives it another name or another form."""
+        mine = self.run.statement(event).target
+        again = [
+            other
+            for other in self.run.by_ref.get(event.ref, ())
+            if other.seq > event.seq and other.frame == event.frame and self.run.node(other).kind == "assign"
+            and self.run.statement(other).text == mine and self._is_copy(other)
+        ]  # fmt: skip
+        return again[-1] if again else None
+
     def _added_as_it_is(self, refs: set[int], copy):
         """The statement, after a copy, that adds the copy by its name to a zero: there the factor belongs."""
         name = self.run.statement(copy).target

@@ -85,6 +85,7 @@ class ValueIndex:
         self._edge: dict[int, list] = {}
         self._sorted: dict[tuple[int, str], tuple[np.ndarray, list]] = {}
         self._cache: dict = {}
+        self._by_number: dict = {}
         self._numbers: list[tuple[float, int]] | None = None
         self._sizes = {ref: np.size(raw) for ref, raw in values.items()}
         for ref, raw in values.items():
@@ -153,6 +154,12 @@ class ValueIndex:
         columns = normal_form(quantity)
         if columns.ndim != 2:
             columns = columns.reshape(-1, 1)
+        key = (columns.tobytes(), columns.shape)
+        if key not in self._by_number:
+            self._by_number[key] = self._numbers_of(columns)
+        return self._by_number[key]
+
+    def _numbers_of(self, columns: np.ndarray) -> list[tuple[Hit, ...]]:
         magnitudes = np.abs(columns[columns != 0])
         if magnitudes.size < LEAST_NONZERO * columns.size or np.ptp(magnitudes) == 0:  # a mask of ones says nothing
             return []

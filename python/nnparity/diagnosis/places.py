@@ -94,16 +94,20 @@ class Places:
         waiting, seen = [event], set()
         handed, mixed = None, False
         while waiting:
-            for operand in self.run.operands(waiting.pop(0)):
+            current = waiting.pop(0)
+            for operand in self.run.operands(current):
                 maker = self.run.computed(operand.ref)
                 label = self.blamer.labels.get(operand.ref)
-                if label is not None and label.right and re.fullmatch(r"[Wb]\d+", label.quantity):
+                computes = self.run.node(current).op in ("-", "+", "*", "-=", "+=", "Map", "mapply")
+                computes = computes and len(self.run.operands(current)) > 1
+                if computes and label is not None and label.right and re.fullmatch(r"[Wb]\d+", label.quantity):
                     mixed = True  # the adapter itself takes the step
                 if operand.ref in seen:
                     continue
                 seen.add(operand.ref)
                 maker = maker or self._turned(operand)
                 if maker is None:
+                    waiting.append(operand)  # what was picked out of something
                     continue
                 if self.run.node(maker).file == self.run.adapter:
                     waiting.append(maker)

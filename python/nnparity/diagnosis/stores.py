@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from nnparity.diagnosis.run import PICKS, Run, base_name
@@ -29,14 +31,18 @@ class Stores:
                 again = sum(1 for other in self.run.by_node[event.node] if other.path == event.path)
                 if again < self.follower.textbook.m:
                     continue
-                begun = any(
-                    one.seq < event.seq and one.frame == event.frame and not np.any(self.run.value(one))
-                    and base_name(self.run.statement(one).target) == target and self.run.node(one).kind == "assign"
-                    for one in self.run.events
-                )  # fmt: skip
-                if begun:
+                if self._zeros.get((target, event.frame), event.seq) < event.seq:
                     return event
         return None
+
+    @cached_property
+    def _zeros(self) -> dict[tuple[str, int], int]:
+        """When a name, in a call of its function, first got zeros."""
+        first: dict[tuple[str, int], int] = {}
+        for event in self.run.events:
+            if self.run.node(event).kind == "assign" and not np.any(self.run.value(event)):
+                first.setdefault((base_name(self.run.statement(event).target), event.frame), event.seq)
+        return first
 
     def last_store(self, departure):
         """The statement that stores one sample's gradient where the sum over the samples belongs."""

@@ -285,7 +285,8 @@ def _softmax_departures(Z: np.ndarray, z: str, right: np.ndarray) -> Iterator[Fo
         for words, norm in norms:
             value = E / norm
             if not np.allclose(value, right, rtol=1e-9, atol=0):
-                yield Formula("softmax-axis", f"exp({z}{shift}) / {words}", value)
+                shifted = (Z - amount,) if "each unit" in shift or "recycled" in shift else ()
+                yield Formula("softmax-axis", f"exp({z}{shift}) / {words}", value, parts=shifted)
 
 
 @quiet
@@ -661,9 +662,10 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     for words, signal in ((f"Z{layer}", state.Z[layer]), (f"A{layer}", state.A[layer]), ("Y", textbook.Y)):
         if signal.shape == d.shape:
             yield Formula(None, f"(1/m)·{words}·{before}ᵀ", signal @ a.T / m, factors=(signal, a))
-    for sample in range(m):
-        words = sample_words(sample, m)
-        yield Formula("batch-lost", f"{name}·{before}ᵀ of {words} only", np.outer(d[:, sample], a[:, sample]))
+    for sample, words in ((0, "first"), (m - 1, "last")):
+        yield Formula(
+            "batch-lost", f"{name}·{before}ᵀ of the {words} sample only", np.outer(d[:, sample], a[:, sample])
+        )
     if W.shape[0] > 1 and textbook.language == "Python":  # [[0.0] * n] * h is one row, h times
         rows = (d @ a.T / m).sum(axis=0)
         yield Formula("np-alias", f"(1/m)·{name}·{before}ᵀ summed over the units, in every row",
@@ -690,11 +692,6 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         )  # fmt: skip
 
 
-def sample_words(sample: int, m: int) -> str:
-    """One sample of a batch in words."""
-    return {0: "the first sample", m - 1: "the last sample"}.get(sample, "one sample")
-
-
 @quiet
 def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     """db[l] = (1/m) Σ_i delta[l]_i   (Nielsen, BP3), and what is written instead."""
@@ -713,8 +710,8 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         yield Formula(
             "bias-gradient-collapsed", f"{name} summed over the units (recycled)", np.resize(d.sum(axis=0), n)
         )
-    for sample in range(m):
-        yield Formula("batch-lost", f"{name} of {sample_words(sample, m)} only", d[:, sample])
+    for sample, words in ((0, "first"), (m - 1, "last")):
+        yield Formula("batch-lost", f"{name} of the {words} sample only", d[:, sample])
     for other, delta in state.delta.items():
         if other != layer:
             yield Formula("wrong-layer", f"(1/m)·Σ delta{other}", np.resize(delta.mean(axis=1), n),
@@ -736,3 +733,5 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
                       factors=(back,), omits=True)  # fmt: skip
         if state.delta[layer + 1].shape[0] == n:
             yield Formula("wrong-layer", f"(1/m)·Σ delta{layer + 1}", state.delta[layer + 1].mean(axis=1))
+    for sample in range(1, m - 1):  # samples may be taken in an order of their own
+        yield Formula("batch-lost", f"{name} of one sample only", d[:, sample])
