@@ -64,6 +64,15 @@ class Run:
         return table
 
     @cached_property
+    def by_target(self) -> dict[tuple[str, int], list]:
+        """The events of assignments to a name, or to elements of it, in one call of its function."""
+        table = defaultdict(list)
+        for event in self.events:
+            if self.node(event).kind in ("assign", "after"):
+                table[base_name(self.statement(event).target), event.frame].append(event)
+        return table
+
+    @cached_property
     def children(self) -> dict[int, list[int]]:
         table = defaultdict(list)
         for node in self.nodes.values():

@@ -39,9 +39,10 @@ class Stores:
     def _zeros(self) -> dict[tuple[str, int], int]:
         """When a name, in a call of its function, first got zeros."""
         first: dict[tuple[str, int], int] = {}
-        for event in self.run.events:
-            if self.run.node(event).kind == "assign" and not np.any(self.run.value(event)):
-                first.setdefault((base_name(self.run.statement(event).target), event.frame), event.seq)
+        for place, events in self.run.by_target.items():
+            for event in events:
+                if self.run.node(event).kind == "assign" and not np.any(self.run.value(event)):
+                    first.setdefault(place, event.seq)
         return first
 
     def last_store(self, departure):

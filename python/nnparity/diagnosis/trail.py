@@ -34,6 +34,11 @@ class Trail:
                 if (label is not None and label.right) or not self._telling(value, number):
                     continue
                 source = self.run.computed_before(operand.ref, current.seq)
+                if source is None and self.run.node(operand).kind == "index":  # picked out of a value
+                    whole = next(iter(self.run.operands(operand)), None)
+                    known = self.labels.get(whole.ref) if whole is not None else None
+                    if whole is not None and (known is None or not known.right):
+                        source = self.run.computed_before(whole.ref, current.seq)
                 if source is None and value.size == 1:
                     source = self.run.stored(float(value.ravel()[0]))
                 if source is not None and self.run.node(source).file == self.run.adapter != self.run.node(current).file:
@@ -55,6 +60,10 @@ class Trail:
         if self.run.node(event).kind == "after":
             root = self.run.operand(event, self.run.node(event).stmt)
             operands = [root] if root is not None else operands
+            base = base_name(self.run.statement(event).target)
+            mine = self.run.node(event).stmt
+            before = [one for one in self.run.by_target.get((base, event.frame), ()) if one.seq < event.seq]
+            operands = [*operands, *[one for one in before if self.run.node(one).stmt != mine][-1:]]
         if not operands:
             for other in self.run.by_ref.get(event.ref, ()):
                 if other.seq < event.seq and self.run.operands(other):
