@@ -496,7 +496,9 @@ class Conclusion:
         expected = update_text(update.quantity, layer)
         new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
         old = (t.W if letter == "W" else t.b)[layer - 1]
-        computes = self.explainer.computes(event) if event is not None else "something that nothing explains"
+        computes = self.explainer.computes(event) if event is not None else expected
+        if computes == expected:  # the update is as it should be, its gradient is not
+            computes = "something that nothing explains"
         finding = Finding(
             None,
             self._kind_of_unknown(event),

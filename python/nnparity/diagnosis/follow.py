@@ -8,6 +8,7 @@ saw costs more, a quantity that nothing explains most.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -594,11 +595,15 @@ def _shown(value: np.ndarray) -> float:
 
 def _repeated(state: State, quantity: str, formula: Formula) -> bool:
     """The account has the same mistake in the same quantity of another layer already."""
-    return (formula.id is not None or formula.omits) and any(
-        (departure.formula.id, departure.formula.omits) == (formula.id, formula.omits)
-        and departure.quantity.rstrip("0123456789") == quantity.rstrip("0123456789")
-        for departure in state.departures
-    )
+    alike = [departure.formula for departure in state.departures if _letters(departure.quantity) == _letters(quantity)]
+    if formula.id is None and not formula.omits:
+        return formula.text != "?" and any(_letters(other.text) == _letters(formula.text) for other in alike)
+    return any((other.id, other.omits) == (formula.id, formula.omits) for other in alike)
+
+
+def _letters(text: str) -> str:
+    """A text without the numbers of layers."""
+    return re.sub(r"\d", "", text)
 
 
 def _twin(state: State, layer: int, formula: Formula) -> bool:

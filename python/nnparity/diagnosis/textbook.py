@@ -170,6 +170,11 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
             if w.shape[1] > 1:
                 less = np.delete(w, k, axis=1) @ np.delete(a, k, axis=0)
                 yield Formula(None, f"W{layer}·{before} without its {words} input + b{layer}", less + bias)
+        if w.shape[1] > 1:  # the one of the bias, in one matrix with the weights, at the other end of the inputs
+            ahead = w[:, :1] + w[:, 1:] @ a[:-1] + bias * a[-1]
+            behind = bias * a[0] + w[:, :-1] @ a[1:] + w[:, -1:]
+            for words, value in (("in front", ahead), ("behind", behind)):
+                yield Formula(None, f"[W{layer}, b{layer}]·{before} with the one {words} of it", value)
         yield Formula(None, f"W{layer}·{before} + 2·b{layer}", product + 2 * bias)
         yield Formula(None, f"(W{layer}·{before})·b{layer}", product * bias)
         yield Formula("bias-missing", f"W{layer}·{before} + mean(b{layer})", product + bias.mean())
