@@ -87,11 +87,11 @@ def test_what_is_just_within_the_bound_passes_and_just_beyond_does_not(bridge, q
     theirs[quantity] = value if value.ndim else float(value)
     plain = compare_traces(ours, theirs, start.network, start.optimizer)[quantity]
     assert plain.agrees == (share < 1) or 0.9 < share < 1.1  # there, a bound of a few ulps may round either way
-    before = result.table[quantity].count
+    before, largest = result.table[quantity].count, result.table[quantity].ratio
     assert running.accept(ours, theirs, result.table) == plain.agrees
     assert (result.table[quantity].count > before) == plain.agrees
     if plain.agrees:
-        assert result.table[quantity].ratio == plain.ratio
+        assert result.table[quantity].ratio == max(largest, plain.ratio)
         assert result.table[quantity].max_abs >= plain.max_abs
 
 

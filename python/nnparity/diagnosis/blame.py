@@ -21,7 +21,7 @@ class Blamer:
         self.signals: dict[int, np.ndarray] = signals or {}
         self.deltas: dict[int, np.ndarray] = deltas or {}
         self.run, self.labels, self.follower = run, labels, follower
-        self.trail, self.stores = Trail(run, labels), Stores(run, follower)
+        self.trail, self.stores = Trail(run, labels, follower.textbook.Y.shape[0]), Stores(run, follower)
         self.handing = Handing(run, labels, follower)
 
     def events_of(self, seen: Seen) -> list:

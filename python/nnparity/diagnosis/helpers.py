@@ -17,8 +17,8 @@ SMOOTH = ("sigmoid", "tanh", "softplus", "elu", "gelu", "silu")
 class Helpers:
     """Judges the functions of one recorded run by what they were given and what they gave."""
 
-    def __init__(self, run: Run, labels: dict[int, Label]):
-        self.run, self.labels = run, labels
+    def __init__(self, run: Run, labels: dict[int, Label], classes: int):
+        self.run, self.labels, self.classes = run, labels, classes
 
     def true_derivative(self, event) -> bool:
         """The value is the derivative of an activation at something that the helper received."""
@@ -43,7 +43,7 @@ class Helpers:
             column = given.reshape(given.shape[0] if given.ndim else 1, -1)
             forms = [book.activation_slope(name, column) for name in SMOOTH]
             if by_output and value.ndim == 2:
-                forms += [book.softmax_over(column, 0), book.softmax_over(column, 1)]
+                forms += [book.softmax_over(column, k) for k in (0, 1) if column.shape[k] == self.classes]
             if by_output:
                 forms += [column * (1 - column), 1 - column**2, *(book.activation_value(n, column) for n in SMOOTH)]
             for known in forms:

@@ -12,9 +12,9 @@ from nnparity.diagnosis.run import PICKS, Run, base_name
 class Trail:
     """Walks through one recorded run."""
 
-    def __init__(self, run: Run, labels: dict[int, Label]):
+    def __init__(self, run: Run, labels: dict[int, Label], classes: int):
         self.run, self.labels = run, labels
-        self.helpers = Helpers(run, labels)
+        self.helpers = Helpers(run, labels, classes)
 
     def first_unlabelled(self, event, limit: int = 400):
         """Walk back through operands that nothing explains, to the first expression whose operands are all known."""
@@ -108,7 +108,8 @@ class Trail:
     def _kept_under_a_name(self, event, call):
         """Where what a helper was given out of a list was put into that list, or under the helper's name for it.
 
-        What is read from the list in other statements, too, is there by right.
+        What is read from the list in other statements, too, is there by right.  Of a helper that may itself be wrong,
+        only the name tells.
         """
         picked = [one for one in self.run.operands(call) if self.run.node(one).kind == "index"]
         same = [one for ref in {one.ref for one in picked} for one in self.run.by_ref.get(ref, ())]
@@ -116,7 +117,8 @@ class Trail:
         elsewhere = [one for one in same if self.run.node(one).kind == "index" and self.run.node(one).stmt != here]
         if any(base_name(self.run.node(one).text) in lists for one in elsewhere):
             return None
-        names = lists | {self.run.node(one).text for one in same if one.frame == event.frame != call.frame}
+        names = {self.run.node(one).text for one in same if one.frame == event.frame != call.frame}
+        names |= lists if self.helpers.true_derivative(event) else set()
         copies = [one for one in same if one.seq < call.seq and one.frame != event.frame and self._puts_by(one, names)]
         return max(copies, key=lambda one: one.seq, default=None)
 
