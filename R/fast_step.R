@@ -4,8 +4,8 @@
 # bit. It covers plain gradient descent in fast arithmetic without penalties, for the activations and losses of
 # FAST_ACTIVATIONS and FAST_OUTPUTS.
 #
-# R looks through both factors for NaN before every product, which costs a tenth of a step; here BLAS is asked at once
-# (`options(matprod = "blas")`, help page `matprod`). Data are finite, and a NaN of a diverged step stays one.
+# R looks through both factors for NaN before every product, at a price (docs/speed.md); here BLAS is asked at once
+# (`options(matprod = "blas")`, help page `options`). Data are finite, and a NaN of a diverged step stays one.
 
 # list(A, slope): A = 1/(1 + E), slope = E A A, both out of E = e^-z as in `activations`.
 sigmoid_fast <- function(Z) {

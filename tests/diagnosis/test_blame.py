@@ -7,11 +7,7 @@ import pytest
 
 from nnparity.diagnosis.diagnose import diagnose
 
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch):
-    """However busy the machine is, the search may try what it would try on an idle one."""
-    monkeypatch.setattr("nnparity.diagnosis.diagnose.MENDING_SECONDS", 15.0)
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="Rscript is not here")

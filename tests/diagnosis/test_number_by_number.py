@@ -109,11 +109,7 @@ learn <- function(W, b, X, Y, eta) {
 step <- function(W, b, X, Y, eta) learn(W, b, X, Y, eta)
 """
 
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch):
-    """However busy the machine is, the search may try what it would try on an idle one."""
-    monkeypatch.setattr("nnparity.diagnosis.diagnose.MENDING_SECONDS", 15.0)
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="Rscript is not here")

@@ -17,9 +17,8 @@ from nnparity.diagnosis.trail import Trail
 class Blamer:
     """Points at events of one recorded run."""
 
-    def __init__(self, run: Run, labels: dict[int, Label], follower, signals=None, deltas=None):
-        self.signals: dict[int, np.ndarray] = signals or {}
-        self.deltas: dict[int, np.ndarray] = deltas or {}
+    def __init__(self, run: Run, labels: dict[int, Label], follower, signals: dict, deltas: dict):
+        self.signals, self.deltas = signals, deltas  # A and delta by layer, as the candidate has them
         self.run, self.labels, self.follower = run, labels, follower
         self.trail, self.stores = Trail(run, labels, follower.textbook.Y.shape[0]), Stores(run, follower)
         self.handing = Handing(run, labels, follower)
@@ -65,7 +64,7 @@ class Blamer:
             return self.trail.innocent_caller(self.trail.first_unlabelled(events[0])) if events else None
         if formula.id == "np-alias" and not formula.parts:
             return self.stores.one_row_repeated(formula.value)
-        if formula.id == "np-alias" and formula.parts:
+        if formula.id == "np-alias":
             for event in self.run.events:
                 if self.run.node(event).kind == "after" and event.ref in {
                     hit.ref for hit in self.follower.present(np.asarray(formula.parts[0])).hits()

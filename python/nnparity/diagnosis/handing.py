@@ -203,9 +203,13 @@ class Handing:
                     return event, operand
         return None
 
+    def _holding(self, signal: np.ndarray) -> set[int]:
+        """The values that are a signal, or hold it beside a constant."""
+        return {hit.ref for hit in [*self.follower.present(signal).batch, *self.follower.index.inside(signal)]}
+
     def use_of_part(self, event, signal: np.ndarray):
         """The first product, after an event, of an array that holds a signal, beside a constant perhaps."""
-        refs = {hit.ref for hit in [*self.follower.present(signal).batch, *self.follower.index.inside(signal)]}
+        refs = self._holding(signal)
         for later in self.run.events:
             product = self.run.node(later).op in MATRIX_PRODUCTS and later.seq > event.seq and later.ref not in refs
             if product and any(operand.ref in refs for operand in self.run.operands(later)):
@@ -214,8 +218,7 @@ class Handing:
 
     def handed_on(self, event, signal: np.ndarray):
         """The statement that put the wrong signal where a layer's input is read from."""
-        hits = [*self.follower.present(signal).batch, *self.follower.index.inside(signal)]
-        refs = {hit.ref for hit in hits}
+        refs = self._holding(signal)
         operands = self.run.operands(event)
         operands += [inner for operand in operands for inner in self.run.operands(operand)]
         names = {base_name(self.run.node(operand).text) for operand in operands if operand.ref in refs}
@@ -226,7 +229,7 @@ class Handing:
             for one in self.run.by_ref.get(ref, ())
             if made < one.seq < event.seq and self.run.node(one).kind in ("assign", "after")
             and self.run.node(one).file != self.run.adapter and base_name(self.run.statement(one).target) in names
-            and (self.run.statement(one).op is None or self.run.statement(one).op in PICKS)
+            and self.run.statement(one).op in (None, *PICKS)
         ]  # fmt: skip
         return max(stores, key=lambda one: one.seq, default=None)
 

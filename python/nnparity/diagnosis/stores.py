@@ -28,12 +28,16 @@ class Stores:
                 node, target = self.run.node(event), base_name(self.run.statement(event).target)
                 if node.kind not in ("assign", "after") or node.file == self.run.adapter or not target:
                     continue
-                again = sum(1 for other in self.run.by_node[event.node] if other.path == event.path)
-                if again < self.follower.textbook.m:
+                if not self._for_each_sample(event):
                     continue
                 if self._zeros.get((target, event.frame), event.seq) < event.seq:
                     return event
         return None
+
+    def _for_each_sample(self, event) -> bool:
+        """The statement runs at least once for every sample."""
+        again = sum(other.path == event.path for other in self.run.by_node[event.node])
+        return again >= self.follower.textbook.m
 
     @cached_property
     def _zeros(self) -> dict[tuple[str, int], int]:
@@ -51,8 +55,8 @@ class Stores:
         for hit in departure.seen.hits():
             for event in self.run.by_ref.get(hit.ref, ()):
                 node = self.run.node(event)
-                if sum(other.path == event.path for other in self.run.by_node[event.node]) < self.follower.textbook.m:
-                    continue  # not in the loop over the samples
+                if not self._for_each_sample(event):
+                    continue
                 if (
                     node.kind not in ("assign", "after")
                     or node.file == self.run.adapter
