@@ -79,6 +79,16 @@ setup_system() {
   if on_debian && ! installed libopenblas0-pthread; then
     echo "R's matrix products are several times faster with OpenBLAS: make setup OPENBLAS=yes"
   fi
+  advise_kernels
+}
+
+# An OpenBLAS older than the processor falls back to its slowest kernels, unless better ones are named.
+advise_kernels() {
+  local said kernels=Haswell; said=$(OPENBLAS_VERBOSE=2 Rscript --vanilla -e 1 2>&1) || true
+  if grep -q '^Core: \(Prescott\|Core2\|Nehalem\)' <<<"$said" && grep -qs avx2 /proc/cpuinfo; then
+    ! grep -q avx512vl /proc/cpuinfo || kernels=SkylakeX
+    echo "R's OpenBLAS does not know this processor and takes its slowest kernels; export OPENBLAS_CORETYPE=$kernels names better ones"
+  fi
 }
 
 # --- python ----------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
+from nnparity._kernels import same_kernels
 from nnparity._resources import r_source_dir
 from nnparity.arithmetic import Array
 from nnparity.checks import InputError, check_word, stop_input
@@ -76,6 +77,7 @@ class EmbeddedR:
     @classmethod
     def _start(cls) -> Any:
         if cls._running is None:
+            same_kernels()
             try:
                 from rpy2 import rinterface
                 from rpy2.rinterface_lib import callbacks, embedded
@@ -128,6 +130,7 @@ class RscriptBeside:
         rscript = shutil.which("Rscript")
         if rscript is None:
             stop_input(f"Rscript is not found: {INSTALL_R}")
+        same_kernels()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         read, write = os.pipe()
         self._process = subprocess.Popen(

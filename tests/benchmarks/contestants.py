@@ -21,6 +21,7 @@ from nnparity import (
     load_digits,
     one_hot,
 )
+from nnparity._kernels import same_kernels
 from nnparity.random import r_sample_int, r_set_seed
 from nnparity.training import begin_training, train_epoch
 
@@ -205,6 +206,7 @@ class RSession:
     """R in a process of its own that runs one epoch whenever it is asked to (speed.R)."""
 
     def __init__(self, path: str | None) -> None:
+        same_kernels()
         command = ["Rscript", "--vanilla", str(Path(__file__).with_name("speed.R")), path or ""]
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.blas = self.process.stdout.readline().strip()

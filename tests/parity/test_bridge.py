@@ -124,6 +124,16 @@ def test_only_a_parity_run_loads_rpy2():
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
+@pytest.mark.parametrize("named", [None, "Haswell"])
+def test_r_s_openblas_takes_numpy_s_kernels_unless_others_are_named(monkeypatch, named):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    chosen = [one["architecture"] for one in threadpoolctl.threadpool_info() if one["internal_api"] == "openblas"]
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "to be restored")
+    monkeypatch.delenv("OPENBLAS_CORETYPE") if named is None else monkeypatch.setenv("OPENBLAS_CORETYPE", named)
+    with open_bridge("Rscript") as line:
+        line.evaluate("stopifnot(Sys.getenv('OPENBLAS_CORETYPE') == '{}')".format(named or "".join(chosen[:1])))
+
+
 def test_a_closed_rscript_is_gone():
     line = open_bridge("Rscript")
     transport = line._transport
