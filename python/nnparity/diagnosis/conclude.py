@@ -42,6 +42,8 @@ class Conclusion:
             event = self.places.short_loop(departure)
         if event is None:
             event = self.places.fallback(departure)
+        if departure.formula.id == "wrong-layer" and event is not None:
+            event = self.blamer.renamed_from_another_layer(event, departure) or event
         turned = self.places.turned_by_apply(event) if departure.formula.id == "transposed" else None
         if turned is not None:
             departure = replace(departure, formula=replace(departure.formula, id="r-apply-transpose"))
@@ -133,7 +135,7 @@ class Conclusion:
             return []
         rounded = {name: float(f"{factor:.6g}") for name, factor in factors.items()}
         counts = Counter(rounded.values())
-        scattered = len(counts) > 2 and max(counts.values()) <= len(rounded) / 2
+        scattered = len(counts) > 2 and max(counts.values()) < len(rounded) / 2
         most = max(counts, key=lambda c: (c > 0, counts[c], -abs(np.log(abs(c)))))
         common = 1.0 if (1.0 in counts and counts[most] <= len(rounded) / 2) or scattered else most
         found: list[Finding] = []
@@ -171,9 +173,11 @@ class Conclusion:
         event = None
         if not self._sibling_alike(quantity, ratio, names):
             event = self.places.scaled_event(quantity, ratio * common)
-        event = event or self.places.returned(letter, update.layer)
-        if id == "sum-for-mean" and event is not None:  # the division is missing where the sum gets its second name
-            event = self.blamer.handing.named_again(event) or event
+        taken = self.places.returned(letter, update.layer)
+        event = event or taken
+        if id == "sum-for-mean" and event is not None and event is not taken:
+            beside = self.places.beside_the_division(event, update, names, ratio)
+            event = beside or self.blamer.handing.named_again(event) or event
         if id == "missing-half":  # the square's 2 is on all gradients or on none
             id = None
         words = self._factor_words(ratio)
@@ -273,9 +277,8 @@ class Conclusion:
                 and abs(hit.factor * m - 1) > 1e-4
                 and abs(hit.factor - 1) > 1e-4
             ]
-            events = [event for hit in scaled if (event := self.run.computed(hit.ref)) is not None]
-            if events:
-                return min(events, key=lambda event: event.seq)
+            if scaled:
+                return self.blamer.earliest(scaled)
         for name in names:
             quantity = f"d{name[0]}{self.state.updates[name].layer}"
             seen = self.state.seen.get(quantity)
@@ -308,9 +311,9 @@ class Conclusion:
                 turned = [hit for hit in where.hits() if way * hit.factor < 0]
                 straight = [hit for hit in where.hits() if way * hit.factor > 0]
                 if (turned and not straight) or (turned and start < L):
-                    events = [e for hit in turned if (e := self.run.computed(hit.ref)) is not None]
-                    if events:
-                        event = self._of_the_slope(min(events, key=lambda e: e.seq), turned)
+                    first = self.blamer.earliest(turned)
+                    if first is not None:
+                        event = self._of_the_slope(first, turned)
                         quantity = f"delta{start}"
                         right = self.state.rights[quantity].text
                         break
@@ -408,7 +411,7 @@ class Conclusion:
         if event is None:
             event = self.places.update_of_others(update)
         if event is None and letter == "b":
-            event = self.places.kept_as_it_was(old)
+            event = self.places.kept_as_it_was(old, self.places.first_gradient(letter, layer))
         if event is None:
             other = "b" if letter == "W" else "W"
             event = self.places.returned(other, layer) or self.places.first_gradient(letter, layer)

@@ -87,10 +87,13 @@ def merged(findings: list[Finding]) -> list[Finding]:
                 finding.place.get(k) == other.place.get(k) for k in ("file", "cell", "line")
             )
             one_cause = finding.id in ONE_CAUSE and finding.place.get("function") == other.place.get("function")
+            one_cause = one_cause or (finding.id == "batch-lost" and finding.layer == other.layer)
             if finding.kind == other.kind and finding.id == other.id and (same_place or one_cause):
                 first, second = other, finding
                 if other.phase == finding.phase == "backward" and (finding.layer or 0) > (other.layer or 0):
                     first, second = finding, other
+                if finding.id == "batch-lost" and finding.layer == other.layer and finding.quantity.startswith("dW"):
+                    first, second = finding, other  # where the last sample's delta stands it is right
                 first.layers = sorted({*other.layers, *finding.layers})
                 first.departures += second.departures
                 first.covers += second.covers

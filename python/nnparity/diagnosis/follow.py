@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 
@@ -205,15 +206,15 @@ class Follower:
 
     def present_gradient(self, mean: np.ndarray, each: Callable[[int], np.ndarray]) -> Seen:
         """Where a gradient was seen: the batch's, each sample's, and running sums over samples."""
-        edges = mean.ndim == 1
-        batch = tuple(self.index.find(mean, parts=True, edges=edges))
+        edges, one_row = mean.ndim == 1, mean.ndim == 2 and mean.shape[0] == 1
+        batch = tuple(self.index.find(mean, parts=True, edges=edges, known=one_row))
+        batch = batch or tuple(self.index.find(mean, parts=True, edges=edges))
         samples, sums = [], []
         m = self.textbook.m
         if m > 1:
             running = np.zeros_like(mean)
             for i in range(m):
                 term = each(i)
-                one_row = mean.ndim == 2 and mean.shape[0] == 1
                 hits = self.index.find(term, parts=True, edges=edges, known=one_row) or [
                     hit for hits in self.index.numbers(term) for hit in hits
                 ]
@@ -232,15 +233,36 @@ class Follower:
         t = self.textbook
         states = [State([name or "" for name in t.activations], A={0: t.X}, loss=t.loss)]
         for layer in range(1, t.depth + 1):
-            states = self._best(s for state in states for s in self._sums(state, layer))
-            states = self._best(s for state in states for s in self._activations(state, layer))
+            states = self._best_of([list(self._sums(state, layer)) for state in states])
+            states = self._best_of([list(self._activations(state, layer)) for state in states])
         for layer in range(t.depth, 0, -1):
-            states = self._best(s for state in states for s in self._backward(state, layer))
+            states = self._best_with_parameters((s for state in states for s in self._backward(state, layer)), layer)
         return states[0]
 
     @staticmethod
     def _best(states: Iterable[State]) -> list[State]:
         return sorted(states, key=lambda state: state.cost)[:BEAM]
+
+    def _best_of(self, families: list[list[State]]) -> list[State]:
+        """The best of all that follow, and what the best so far knows by its use alone, which costs more at first."""
+        best = self._best(state for family in families for state in family)
+        by_use = [state for state in families[0] if state.departures and state.departures[-1].formula.text == "?"]
+        return best + [state for state in by_use if all(state is not one for one in best)]
+
+    def _best_with_parameters(self, states: Iterable[State], layer: int) -> list[State]:
+        """The best once the layer's returned parameters are explained as well, which adds to what a state costs.
+
+        The cheapest come first, until no other can be among the best.
+        """
+        explained: list[State] = []
+        for state in sorted(states, key=lambda state: state.cost):
+            if len(explained) == BEAM and state.cost >= explained[-1].cost:
+                break
+            self._parameter(state, layer, "W")
+            if layer not in self.textbook.no_bias:
+                self._parameter(state, layer, "b")
+            explained = self._best([*explained, state])
+        return explained
 
     def _sums(self, state: State, layer: int) -> Iterable[State]:
         t = self.textbook
@@ -370,9 +392,6 @@ class Follower:
                 new.departures.append(
                     Departure(quantity, layer, "backward", formula, right, seen, kind, tuple(formulas))
                 )
-            self._parameter(new, layer, "W")
-            if layer not in t.no_bias:
-                self._parameter(new, layer, "b")
             yield new
 
     def _squares_its_error(self, state: State, formula: Formula) -> bool:
@@ -443,7 +462,8 @@ class Follower:
                     where = self._gradient_seen(formula)
                     state.departures.append(Departure(quantity, layer, "backward", formula, right, where))
                 return
-        for formula in [*self._of_another_delta(state, layer, letter), *self._beyond_the_layer(state, layer, letter)]:
+        others = (self._of_another_delta(state, layer, letter), self._beyond_the_layer(state, layer, letter))
+        for formula in chain.from_iterable(others):
             fit = self._fit(old, new, formula.value, False)
             if fit is not None and abs(fit[0] - 1) <= self.loose and old.size > 2:
                 state.updates[name] = Update(name, layer, 1.0, fit[1], formula, right)
@@ -467,7 +487,8 @@ class Follower:
             if alone.size == 1:  # where the one sample that counts was seen
                 i = int(alone[0])
                 one = np.outer(delta[:, i], a[:, i]) if letter == "W" else delta[:, i]
-                hits = tuple(self.index.find(one, parts=True, edges=letter == "b"))
+                one_row = one.ndim == 2 and one.shape[0] == 1  # a multiple of the signal
+                hits = tuple(self.index.find(one, parts=True, edges=letter == "b", known=one_row))
                 seen = Seen(hits, (), (), 1.0 if hits else 0.0)
             state.departures.append(Departure(quantity, layer, "backward", formula, right, seen))
             return
@@ -492,7 +513,10 @@ class Follower:
     def _gradient_seen(self, formula: Formula) -> Seen:
         """Where a wrong gradient was seen, as a batch's or, where it is made of the samples' own, as theirs."""
         if not formula.factors:
-            return self.present(formula.value)
+            value = formula.value
+            of_one_output = value.ndim == 2 and value.shape[0] == 1  # of one sample it is a multiple of the signal
+            known = self.index.find(value, parts=True, known=True) if of_one_output else ()
+            return Seen(tuple(known), (), (), 1.0) if known else self.present(value)
         d, *signals = formula.factors
         return self.present_gradient(
             formula.value, lambda i: np.outer(d[:, i], signals[0][:, i]) if formula.value.ndim == 2 else d[:, i]
@@ -553,7 +577,7 @@ class Follower:
             return None
         change = proportion(new - old, gradient, self.loose)
         if change is not None:
-            if old.size > 2 or self._known_rate(change):
+            if (old.size > 2 and np.ptp(gradient) > 0) or self._known_rate(change):  # equal numbers fit any rate
                 return 1.0, change
             return None
         if old.size < 3 or not decays:

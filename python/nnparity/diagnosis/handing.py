@@ -24,6 +24,9 @@ class Handing:
         hits = departure.seen.hits()
         refs = {hit.ref for hit in hits if abs(abs(hit.factor) - 1) < 1e-9} or {hit.ref for hit in hits}
         use = self.use_of(refs, event.seq, departure.quantity)
+        if use is not None and self.run.node(use[0]).file == self.run.adapter:  # which scales it and hands it over
+            refs = {hit.ref for hit in hits}
+            use = self.use_of(refs, event.seq, departure.quantity)
         if use is None:
             gradient = departure.quantity[:2] in ("dW", "db")
             return (self.copied(refs, event, None, None) if gradient else None) or event
@@ -36,23 +39,59 @@ class Handing:
         idle = self._changed_nothing(refs, event, consumer)
         if idle is not None:
             return idle
-        passed = self._passed_on(refs, event, consumer) or self.copied(refs, event, consumer, operand)
+        beside = self._beside_the_activation(refs, event, consumer, departure)
+        if beside is not None:
+            return beside
+        passed = self._passed_on(refs, event, consumer)
+        if departure.formula.id != "bias-missing":  # which belongs to the sum, whatever that is called then
+            passed = passed or self.copied(refs, event, consumer, operand)
         if passed is not None:
             return passed
         if self.run.node(operand).kind not in READS:
             return operand
         definition = self.run.definition(operand)
+        if definition is not None and self.run.node(definition).file == self.run.adapter:
+            return consumer  # the adapter hands it over as it should
         if definition is not None:
             return self._inside(definition, refs) or definition
         for call, frame in self.run.calls_above(operand.frame):  # an argument
             if event.frame == frame:
                 for argument in self.run.arguments(call, frame):
                     if argument.ref in refs:
+                        if self.run.nodes[call].file == self.run.adapter:
+                            return consumer  # the adapter hands it over as it should
                         if self.run.node(argument).kind in READS:
                             origin = self.run.definition(argument)
                             return origin or event
                         return argument
         return consumer if event.frame != consumer.frame else event
+
+    def _beside_the_activation(self, refs: set[int], event, consumer, departure):
+        """The hand-over in a function defined inside of the one that computed the layer's activation, as in engines."""
+        if not departure.quantity.startswith("delta"):
+            return None
+        name = f"A{departure.layer}"
+        for ref in [ref for ref, label in self.labels.items() if label.right and label.text == name]:
+            made = self.run.computed(ref)
+            forward = self.run.frames.get(made.frame) if made is not None else None
+            if made is None or forward is None or forward.fun is None:
+                continue
+            function = (self.run.node(made).file, self.run.node(made).fun)
+            last = max(node.end_line for node in self.run.nodes.values() if (node.file, node.fun) == function)
+            inside = {
+                id
+                for id, frame in self.run.frames.items()
+                if frame.file == forward.file and forward.line < (frame.line or 0) < last
+            }
+            handed = [
+                one
+                for value in refs
+                for one in self.run.by_ref.get(value, ())
+                if one.frame in inside and event.seq < one.seq < consumer.seq
+            ]
+            if handed:
+                return max(handed, key=lambda one: one.seq)
+        return None
 
     def _changed_nothing(self, refs: set[int], event, consumer):
         """A partial assignment, between computation and use, that left the value as it was: a mask that never bites."""
@@ -165,7 +204,7 @@ class Handing:
     def _is_copy(self, event) -> bool:
         """The statement assigns what another name, or an element of it, holds."""
         statement = self.run.statement(event)
-        goes_on = any(node.stmt == statement.id and node.op in ("+=", "-=") for node in self.run.nodes.values())
+        goes_on = self.run.goes_on(statement.id)
         return bool(statement.target) and not goes_on and (statement.op is None or statement.op in PICKS)
 
     def _inside(self, definition, refs):
@@ -192,7 +231,7 @@ class Handing:
                 continue
             if event.node in self.run.callers:
                 continue
-            number = self.run.value(event).size < 2
+            number = self.run.value(event).size < 2 and self.run.node(event).op not in MATRIX_PRODUCTS
             for operand in self.run.operands(event):
                 if number and self.run.value(operand).size > 1:
                     continue

@@ -238,12 +238,15 @@ def _layouts(value: np.ndarray, wanted: np.ndarray):
 
 def proportion(value: np.ndarray, wanted: np.ndarray, same: float = SAME) -> float | None:
     """The constant c with value = c * wanted, element by element; None if there is none."""
-    scale = float(np.max(np.abs(wanted)))
-    if scale == 0 or not np.all(np.isfinite(value)):
+    size = np.abs(wanted)
+    place = int(size.argmax())
+    scale = size.item(place)
+    if scale == 0 or not np.isfinite(value).all():
         return None
-    place = np.unravel_index(np.argmax(np.abs(wanted)), wanted.shape)
-    factor = float(value[place]) / float(wanted[place])
+    factor = value.item(place) / wanted.item(place)
     if factor == 0 or not math.isfinite(factor * scale):
+        return None
+    if abs(value.item(0) - factor * wanted.item(0)) > same * abs(factor) * scale:  # most are sent away by the first
         return None
     if np.max(np.abs(value - factor * wanted)) > same * abs(factor) * scale:
         return None

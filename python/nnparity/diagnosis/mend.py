@@ -2,7 +2,7 @@
 
 What is recognised by value may enter a statement too early or too late; a change of one statement that makes every
 returned parameter right cannot be wrong about the place.  The changes nearest to the blamed statement are tried first,
-within a limit of time.
+within a limit of the processor's time.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ RANK = 0.2  # what a statement further away costs a change
 LONGEST_PHRASE = 100
 MOST_SHAPES = 40
 MOST_TRIALS = 1500
+FEW_TRIALS = 400  # where every finding has its id and its proof: what confirms or moves one of those is near
+#: Mistakes whose value says little of the place, for what goes wrong at one is seen at many, or of what stands there.
+ANYWHERE = {"batch-lost", "transposed", "wrong-layer", "shuffle-unpaired", "wrong-count"}
+BUSY = 2.0  # seconds that may pass for one of the processor
 SHARE = 0.75  # of the time for one search, where two may be needed
 ODD = 0.7390851332  # of the learning rate, in trials: no slip of a number makes up for it, as 1 − ½ does for ½
 A_SLIP = 1.0  # what a change may cost that is a slip of the hand and no more
@@ -82,7 +86,7 @@ class Mender:
         self.process, self.probe, self.language = process, probe, language
         self.run: Run = conclusion.run
         self.judge, self.strict = judge, strict
-        self.seconds, self.until = seconds, 0.0
+        self.seconds, self.left = seconds, 0.0
         self.start: frozenset[str] = frozenset()  # the parameters that are right as the candidate stands
         new = {"W": conclusion.follower.W_new, "b": conclusion.follower.b_new}
         returned = {name: new[name[0]][int(name[1:]) - 1] for name in judge.names}
@@ -95,9 +99,11 @@ class Mender:
 
     def returned_with(self, trials: list[Texts], judge: Judge) -> list:
         """What step returns, on the judge's samples, with the texts of each trial in the place of the sources' own."""
-        p, left = self.probe, max(self.until - time.monotonic(), 0.1)
+        p, left = self.probe, max(self.left, 0.1)
         edits = [[(self.sources[key], text) for key, text in texts.items()] for texts in trials]
-        return self.process.try_texts(p.W, p.b, judge.X, judge.Y, judge.eta, edits, seed=p.seed, seconds=left)
+        returned = self.process.try_texts(p.W, p.b, judge.X, judge.Y, judge.eta, edits, seed=p.seed, seconds=left)
+        self.left -= self.process.spent
+        return returned
 
     def right_with(self, trials: list[Texts], judge: Judge) -> list[frozenset[str]]:
         """The right parameters with the texts of each trial in the place of the sources' own."""
@@ -113,15 +119,19 @@ class Mender:
                 judge.eta /= ODD
             judge.settle(other)
 
-    def search(self, places: list[int], base: Texts | None = None) -> tuple[list[Mended], Mended | None]:
+    def search(
+        self, places: list[int], base: Texts | None = None, most: int = MOST_TRIALS
+    ) -> tuple[list[Mended], Mended | None]:
         """Changes that make more parameters right than are so already, and the first that makes all of them so.
 
         Parameters
         ----------
         places : the statements blamed, the likeliest first      base : texts that are changed already
+        most : trials
         """
         better: list[Mended] = []
-        self.until, self.tried = time.monotonic() + self.seconds, 0
+        self.left, self.tried = self.seconds, 0
+        until = time.monotonic() + BUSY * self.seconds
         if base is None:
             self.settle()
         base = base or {}
@@ -130,7 +140,7 @@ class Mender:
             self.start = start
         queue = sorted(self.candidates(base, places, start), key=lambda item: item[0])
         for first in range(0, len(queue), CHUNK):
-            if time.monotonic() > self.until - 0.05 or self.tried >= MOST_TRIALS:
+            if self.left < 0.05 or self.tried >= most or time.monotonic() > until:
                 break
             chunk = queue[first : first + CHUNK]
             trials = [self.changed(base, statement, change) for _, statement, change in chunk]
@@ -269,7 +279,8 @@ def mend(process, probe, conclusion, findings: list[Finding], language: str, sec
     callers = dict.fromkeys(caller for finding in wanted for caller in _callers(finding, run)[:1])
     suspected = [place for place in dict.fromkeys((*blamed, *callers)) if place is not None]
     places = [place for place in suspected if mender.key(place) in mender.sources]
-    better, whole = mender.search(places)
+    certain = all(finding.id and finding.id not in ANYWHERE and finding.proved for finding in wanted)
+    better, whole = mender.search(places, most=FEW_TRIALS if certain else MOST_TRIALS)
     others = [f for f in findings if f not in wanted]
     if whole is not None:
         if far_fetched(wanted, whole, conclusion):

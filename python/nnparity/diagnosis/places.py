@@ -10,7 +10,7 @@ import numpy as np
 from nnparity.diagnosis.blame import Blamer
 from nnparity.diagnosis.finding import Finding
 from nnparity.diagnosis.follow import Departure, Follower, State, Textbook, Update
-from nnparity.diagnosis.run import Run
+from nnparity.diagnosis.run import Run, base_name
 
 
 class Places:
@@ -83,8 +83,21 @@ class Places:
                     events.append(first)
         best = min(events, key=lambda event: event.seq) if events else None
         if best is None or self.run.node(best).file == self.run.adapter:
-            return self.returned_inside(new) or self.returned_number(new) or best
+            stepped = self.stepped(letter, layer)
+            return stepped or self.returned_inside(new) or self.returned_number(new) or best
         return best
+
+    def stepped(self, letter: str, layer: int):
+        """The event that took the step of one sample, where the adapter takes the mean of all samples' steps."""
+        t, update = self.textbook, self.state.updates.get(f"{letter}{layer}_new")
+        if update is None or update.formula is None or not update.formula.right or t.m == 1:
+            return None
+        old, delta = (t.W if letter == "W" else t.b)[layer - 1], self.state.delta[layer]
+        last = np.outer(delta[:, -1], self.state.A[layer - 1][:, -1]) if letter == "W" else delta[:, -1]
+        hits = self.follower.index.find(old + update.rate * last, parts=True, edges=letter == "b")
+        events = [self.run.computed(hit.ref) for hit in hits if abs(hit.factor - 1) < 1e-9]
+        own = [one for one in events if one is not None and self.run.node(one).file != self.run.adapter]
+        return min(own, key=lambda one: one.seq, default=None)
 
     def out_of_adapter(self, event, lost: bool = False):
         """What the candidate handed to an expression of the adapter's; None where the adapter itself takes the step.
@@ -156,8 +169,40 @@ class Places:
             return None
         hits = [*seen.batch, *self.follower.index.inside(self.state.rights[quantity].value)]
         near = [hit for hit in hits if abs(abs(hit.factor / ratio) - 1) < 1e-4]
-        events = [event for hit in near if (event := self.run.computed(hit.ref)) is not None]
-        return min(events, key=lambda event: event.seq) if events else None
+        return self.blamer.earliest(near)
+
+    def beside_the_division(self, summed, update: Update, names: list[str], ratio: float):
+        """Of a sum that should be divided: the statement that answers to the one that divides another parameter's sum.
+
+        Where that also takes the sum, or is the other's update, it is the one that does so here; else it is the next
+        assignment of the sum as it is.
+        """
+        for other in self.state.updates.values():
+            seen = self.state.seen.get(f"d{other.quantity[0]}{other.layer}")
+            if other.quantity in names or seen is None:
+                continue
+            sums = [self.run.computed(hit.ref) for hit in seen.batch if abs(abs(hit.factor / ratio) - 1) < 1e-4]
+            means = [self.run.computed(hit.ref) for hit in seen.batch if abs(abs(hit.factor) - 1) < 1e-4]
+            taken = self.returned(other.quantity[0], other.layer)
+            made = {self.run.statement(mean).id for mean in means if mean is not None}
+            if any(self.run.statement(one).id in made for one in sums if one is not None):
+                return summed
+            if not any(sums) or not any(means) or taken is None or self.run.node(taken).file == self.run.adapter:
+                continue
+            mine = self.returned(update.quantity[0], update.layer)
+            if self.run.statement(taken).id in made or mine is None:
+                return mine
+            if self.run.statement(mine) is self.run.statement(summed):
+                return None
+            again = [
+                one
+                for one in self.run.by_ref.get(summed.ref, ())
+                if one.seq > summed.seq and self.run.node(one).kind == "assign"
+                and self.run.statement(one) is not self.run.statement(summed)
+                and self.run.node(one).file != self.run.adapter
+            ]  # fmt: skip
+            return again[-1] if again else None
+        return None
 
     def folded(self, update: Update):
         """The gradient of a layer whose bias is a weight of a constant input, and that input's sign differs."""
@@ -177,12 +222,14 @@ class Places:
                 continue
             turned = [hit for hit in seen.hits() if hit.factor < 0]
             delta = self.state.seen.get(f"delta{self.state.updates[name].layer}")
-            if delta and all(hit.factor < 0 for hit in delta.hits()):
+            taken = self.returned(name[0], self.state.updates[name].layer)
+            by_adapter = taken is not None and self.run.node(taken).file == self.run.adapter
+            if delta and all(hit.factor < 0 for hit in delta.hits()) and not by_adapter:
                 continue  # it came turned: what stands behind it takes that into account or does not
             if turned and not [hit for hit in seen.hits() if hit.factor > 0]:
-                events = [e for hit in turned if (e := self.run.computed(hit.ref)) is not None]
-                if events:
-                    return min(events, key=lambda e: e.seq)
+                first = self.blamer.earliest(turned)
+                if first is not None:
+                    return first
         return None
 
     def call_for_others(self, update: Update):
@@ -217,10 +264,14 @@ class Places:
         base = re.split(r"[\[$@.]", statement.target or "")[0].strip()
         later = [one for one in self.run.by_ref.get(event.ref, ()) if one.frame != event.frame and one.seq > event.seq
                  and self.run.node(one).file != self.run.adapter]  # fmt: skip
-        if later:
+        if later and any(self.run.node(one).kind == "return" and one.frame == event.frame
+                         for one in self.run.by_ref.get(event.ref, ())):  # fmt: skip
             return later[-1]
         arguments = self.run.functions.get(statement.fun or "")
-        if arguments is not None and base not in arguments:
+        if arguments is None:  # a method's, of which only what it read is known
+            arguments = tuple(self.run.node(one).text for one in self.run.events
+                              if one.frame == event.frame and one.seq < event.seq)  # fmt: skip
+        if base not in arguments:
             return None  # the function was meant to change what is outside it
         for call, frame in self.run.calls_above(event.frame):
             node = self.run.nodes[call]
@@ -238,24 +289,30 @@ class Places:
                 if node.kind not in ("after", "assign", "return", "expr", "call") or node.file == self.run.adapter:
                     continue
                 made_here = any(np.any(self.run.value(operand)) for operand in self.run.operands(event))
-                if (made_here or node.kind == "after") and self.after_forward(event):
+                if (made_here or node.kind == "after") and self.after_forward(event) and not self._filled(event):
                     return event
         return None
+
+    def _filled(self, event) -> bool:
+        """The statement makes an array of zeros into which numbers are put thereafter."""
+        target = base_name(self.run.statement(event).target)
+        later = self.run.by_target.get((target, event.frame), ())
+        return any(one.seq > event.seq and np.any(self.run.value(one)) for one in later)
 
     def after_forward(self, event) -> bool:
         seen = self.state.seen.get(f"A{self.textbook.depth}")
         firsts = [e.seq for hit in (seen.hits() if seen else []) if (e := self.run.computed(hit.ref)) is not None]
         return bool(firsts) and event.seq > min(firsts)
 
-    def kept_as_it_was(self, old: np.ndarray):
-        """The last assignment of the old value, after the gradients, that is not the adapter's."""
-        best = None
+    def kept_as_it_was(self, old: np.ndarray, gradient):
+        """The last assignment of the old value, after its gradient, that is not the adapter's."""
+        best, taken = None, gradient.seq if gradient is not None else 0
         for hit in self.follower.index.find(old):
             if abs(hit.factor - 1) > 1e-9:
                 continue
             for event in self.run.by_ref.get(hit.ref, ()):
                 node = self.run.node(event)
-                if node.kind not in ("assign", "after") or node.file == self.run.adapter:
+                if node.kind not in ("assign", "after") or node.file == self.run.adapter or event.seq < taken:
                     continue
                 if self.after_forward(self.run.by_node[event.node][0]):  # what ran before it sets the network up
                     best = event if best is None or event.seq > best.seq else best

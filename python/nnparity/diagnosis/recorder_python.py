@@ -242,13 +242,14 @@ class Child:
             lambda: self.seed(request),
             numbers_of,
         )
-        half, seconds = (edits[::2], edits[1::2]), float(request.one("seconds"))
+        half, seconds, began = (edits[::2], edits[1::2]), float(request.one("seconds")), time.process_time()
         with printed(), np.errstate(all="ignore"):
             first, second = trials_of.in_two(lambda share: list(trials.run(half[share], seconds)), self.exit)
         results = [None] * len(edits)
         results[: 2 * len(first) : 2], results[1 : 2 * len(second) : 2] = first, second
         items = [{"t": "trial", "shapes": None if parts is None else [list(part.shape) for part in parts]}
                  for parts in results]  # fmt: skip
+        items.append({"t": "tried", "milliseconds": 1000 * (time.process_time() - began)})
         numbers = [part.ravel(order="F") for parts in results for part in parts or ()]
         return items, np.concatenate(numbers).tobytes() if numbers else b""
 

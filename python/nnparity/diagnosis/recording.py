@@ -96,6 +96,8 @@ exec "$@" </dev/null 3<&-
 
 SECONDS = 60.0
 GRACE = 4.0
+#: Seconds that may pass, on a busy machine, for one of the processor.
+BUSY = 4.0
 MOST_EVENTS = 200_000
 MOST_BYTES = 256 * 2**20
 ADDRESS_SPACE = 8 * 2**30
@@ -139,6 +141,7 @@ class CandidateProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._output = Output()
         self._requests = 0
+        self.spent = 0.0  # seconds of the processor, by the last trials
         self._request_of_load: list[str] = []
 
     def __enter__(self) -> CandidateProcess:
@@ -303,7 +306,7 @@ class CandidateProcess:
         Parameters
         ----------
         trials : for each trial, the sources that differ, each with its whole text
-        seconds : for all trials together
+        seconds : of the processor, for all trials together; what was spent is in `spent` thereafter
 
         Returns
         -------
@@ -324,7 +327,8 @@ class CandidateProcess:
                 path.write_text(text, encoding="utf-8")
                 line += f"\t{path}\t{self._workplace.inside(source.path)}\t{source.cell or ''}"
             lines.append(line)
-        answer = self._ask(lines, numbers.parts, 2 * seconds + GRACE)
+        answer = self._ask(lines, numbers.parts, BUSY * seconds + GRACE)
+        self.spent = (answer.last("tried") or {}).get("milliseconds", 1000 * seconds) / 1000
         for path in place.glob("text_*.txt"):
             path.unlink()
         results: list[list[Array] | None] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from functools import cached_property
 
@@ -41,6 +42,7 @@ class Run:
         self.frames = recording.frames
         self.values = recording.values
         self.events = sorted(recording.events, key=lambda event: event.seq)
+        self.live: set[int] = set()  # the events that went into the returned parameters, once that is known
 
     @cached_property
     def by_ref(self) -> dict[int, list]:
@@ -149,7 +151,19 @@ class Run:
             if self.node(event).kind not in READS and self.node(event).op not in LOOKS_UP
         ]
         own = [event for event in events if self.node(event).file != self.adapter]
-        return (own or events or [None])[0]
+        live = [event for event in own if event.seq in self.live]
+        return (live or own or events or [None])[0]
+
+    def picked_from(self, ref: int):
+        """The event that computed the value out of which this one was only ever picked, beside a constant perhaps."""
+        event = next(iter(self.by_ref.get(ref, ())), None)
+        while event is not None and self.node(event).kind == "index":
+            whole = next(iter(self.operands(event)), None)
+            made = self.computed(whole.ref) if whole is not None else None
+            if made is not None:
+                return made if made.seq < event.seq else None
+            event = whole
+        return None
 
     def computed_before(self, ref: int, seq: int):
         """The last event before another one that computed a value anew, as that of a buffer filled again and again."""
@@ -223,6 +237,21 @@ class Run:
         for event in self.events:
             first.setdefault(event.frame, event.seq)
         return first
+
+    def goes_on(self, statement: int) -> bool:
+        """Whether a statement adds to what its target holds, or takes away."""
+        return any(node.stmt == statement and node.op in ("+=", "-=") for node in self.nodes.values())
+
+    def elements(self, event) -> list:
+        """The operands of an event, of a list all elements."""
+        found = []
+        for child in self.children.get(event.node, ()):
+            events = self.by_frame_node.get((event.frame, child), ())
+            last = bisect_left(events, event.seq, key=lambda one: one.seq) - 1
+            while last >= 0:
+                found.append(events[last])
+                last = last - 1 if last and events[last].seq - events[last - 1].seq == 1 else -1
+        return found
 
     def value(self, event) -> np.ndarray:
         return self.values[event.ref]

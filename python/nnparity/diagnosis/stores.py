@@ -23,16 +23,24 @@ class Stores:
         """The assignment, once for each sample, to what began as zeros, to which the samples should be added."""
         value, index = departure.formula.value, self.follower.index
         numbers = [hit for column in index.numbers(value) for hit in column]
-        for ref in {hit.ref for hit in [*departure.seen.hits(), *index.inside(value), *numbers]}:
-            for event in self.run.by_ref.get(ref, ()):
-                node, target = self.run.node(event), base_name(self.run.statement(event).target)
-                if node.kind not in ("assign", "after") or node.file == self.run.adapter or not target:
-                    continue
-                if not self._for_each_sample(event):
-                    continue
-                if self._zeros.get((target, event.frame), event.seq) < event.seq:
-                    return event
+        for hits in (departure.seen.hits(), index.inside(value), numbers):
+            begun = [
+                event
+                for ref in {hit.ref for hit in hits}
+                for event in self.run.by_ref.get(ref, ())
+                if self._begun_with_zeros(event)
+            ]
+            if begun:  # the delta may have begun so, too, before
+                return max(begun, key=lambda event: event.seq)
         return None
+
+    def _begun_with_zeros(self, event) -> bool:
+        node, target = self.run.node(event), base_name(self.run.statement(event).target)
+        if node.kind not in ("assign", "after") or node.file == self.run.adapter or not target:
+            return False
+        if node.kind == "assign" and self.run.goes_on(node.stmt):  # the value that is added, not the sum
+            return False
+        return self._for_each_sample(event) and self._zeros.get((target, event.frame), event.seq) < event.seq
 
     def _for_each_sample(self, event) -> bool:
         """The statement runs at least once for every sample."""
@@ -92,3 +100,12 @@ class Stores:
             and not np.any(self.run.value(one))
         ]  # fmt: skip
         return zeros[-1] if zeros else None
+
+    def stored_from(self, event):
+        """The assignment to the name whose number a statement stores as it is into an array."""
+        statement = self.run.statement(event)
+        if self.run.node(event).kind != "after" or "[" not in (statement.target or ""):
+            return None
+        text = (statement.code or "").partition("=" if "<-" not in (statement.code or "") else "<-")[2].strip()
+        named = [one for one in self.run.by_target.get((text, event.frame), ()) if one.seq < event.seq]
+        return named[-1] if named else None

@@ -347,7 +347,9 @@ def slopes(
     for other in ELEMENTWISE:
         if other != name and other != "linear":
             yield Formula("wrong-derivative", f"{other}′({z})", activation_slope(other, Z, slope))
-            yield Formula("derivative-of-activation", f"{other}′({a})", activation_slope(other, A, slope))
+            by_output = activation_slope(other, A, slope)
+            if np.ptp(by_output) > 0:  # of a rectifier's outputs it is 1 for some: then no factor at all is meant
+                yield Formula("derivative-of-activation", f"{other}′({a})", by_output)
     yield Formula("wrong-derivative", f"{a}(1 − {a})", A * (1 - A))
     yield Formula("wrong-derivative", f"1 − {a}²", 1 - A**2)
     for number, (Zo, Ao) in others.items():
@@ -414,7 +416,9 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
                 if cancels
                 else ("softmax-jacobian-diagonal" if name.endswith("softmax") else None)
             )
-            yield Formula(identity, f"({a} − {y}) ⊙ {factor.text}", error * factor.value)
+            by_output = factor is not factors[0] and loss == "quadratic" and not cancels  # right for that A
+            text = f"({a} − {y}) ⊙ {factor.text}"
+            yield Formula(None if by_output else identity, text, error * factor.value, right=by_output)
         elif not factor.omits:
             yield Formula(factor.id, f"({a} − {y}) ⊙ {factor.text}", error * factor.value, parts=(factor.value,))
     gradient = loss_slope(loss, A, Y) if right is not None and not name.endswith("softmax") else None

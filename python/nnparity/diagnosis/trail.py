@@ -108,14 +108,14 @@ class Trail:
     def _kept_under_a_name(self, event, call):
         """Where what a helper was given out of a list was put into that list, or under the helper's name for it.
 
-        What is read from the list in other statements, too, is there by right.  Of a helper that may itself be wrong,
+        What is in a list that other statements read, too, is there by right.  Of a helper that may itself be wrong,
         only the name tells.
         """
         picked = [one for one in self.run.operands(call) if self.run.node(one).kind == "index"]
         same = [one for ref in {one.ref for one in picked} for one in self.run.by_ref.get(ref, ())]
         lists, here = {base_name(self.run.node(one).text) for one in picked}, self.run.node(call).stmt
-        elsewhere = [one for one in same if self.run.node(one).kind == "index" and self.run.node(one).stmt != here]
-        if any(base_name(self.run.node(one).text) in lists for one in elsewhere):
+        indices = [node for node in self.run.nodes.values() if node.kind == "index" and node.stmt != here]
+        if any(base_name(node.text) in lists and node.id in self.run.by_node for node in indices):
             return None
         names = {self.run.node(one).text for one in same if one.frame == event.frame != call.frame}
         names |= lists if self.helpers.true_derivative(event) else set()

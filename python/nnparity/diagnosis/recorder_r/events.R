@@ -19,6 +19,9 @@ stack_frame <- integer()
 stack_depth <- integer()
 stack_statement <- integer()
 stack_size <- 0L
+other_environment <- list()   # of local, with, eval: the latest ones, and the frames they belong to
+other_frame <- integer()
+most_others <- 8L
 
 injections <- list()
 injection_nodes <- integer()
@@ -42,6 +45,8 @@ reset_recording <- function(record, events, bytes) {
   stack_depth <<- 0L
   stack_statement <<- 0L
   stack_size <<- 1L
+  other_environment <<- list()
+  other_frame <<- integer()
   refused <<- character()
   counts <<- integer()
   recording <<- record
@@ -86,7 +91,8 @@ record_after <- function(x, id) {
 # -- following --------------------------------------------------------------------------------------------------------
 
 # The place on the stack of the frame in which an expression is evaluated. Frames that have been left are dropped on the
-# way; an environment that is no function's (local, with, eval) belongs to the innermost open frame around it.
+# way; an environment that is no function's (local, with, eval) belongs to the innermost open frame around it, and still
+# does where an argument is evaluated deep inside of the function that it was given to.
 place_on_stack <- function(environment, depth) {
   k <- stack_size
   if (identical(stack_environment[[k]], environment)) return(k)
@@ -97,8 +103,15 @@ place_on_stack <- function(environment, depth) {
       return(k)
     }
   }
+  for (j in seq_along(other_environment)) if (identical(other_environment[[j]], environment)) {
+    k <- match(other_frame[j], stack_frame[seq_len(stack_size)])
+    if (!is.na(k)) return(k)
+  }
   k <- stack_size
   while (k > 1L && stack_depth[k] >= depth) k <- k - 1L
+  kept <- seq_len(min(length(other_frame), most_others - 1L))
+  other_environment <<- c(list(environment), other_environment[kept])
+  other_frame <<- c(stack_frame[k], other_frame[kept])
   k
 }
 

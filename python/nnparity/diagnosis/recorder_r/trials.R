@@ -31,16 +31,19 @@ answer_trials <- function(request, k) {
     }, ""))
     json_lines(t = "trial", shapes = if (!is.null(shapes)) I(shapes))
   }, "")
-  respond(k, c(lines, json_lines(t = "tried")), unlist(Filter(is.list, results), recursive = FALSE))
+  spent <- max(0, unlist(lapply(done, attr, "seconds")))
+  respond(k, c(lines, json_lines(t = "tried", milliseconds = 1000 * spent)), unlist(Filter(is.list, results), recursive = FALSE))
 }
 
-# What step returned in each trial: a list of arrays, or NA where it stopped.
+# What step returned in each trial: a list of arrays, or NA where it stopped. Ends when the seconds are over, those of
+# this process: what is found does not depend on what else the machine does.
 run_trials <- function(request, k, trials) {
   trying <<- TRUE
   loading_recorded <<- FALSE
   setwd(home)
   seconds <- as.numeric(request$one("seconds"))
   suppressWarnings(RNGkind("Mersenne-Twister", "Inversion", "Rejection"))
+  started <- spent_seconds()
   began <- elapsed()
   try_edits(request, k, list(), seconds)   # its first evaluation takes longer
   warm <- elapsed()
@@ -48,13 +51,14 @@ run_trials <- function(request, k, trials) {
   limit <- max(LEAST_SECONDS, SLOWER * (elapsed() - warm), 3 * (warm - began))
   results <- list()
   for (entry in trials) {
-    if (elapsed() - began > seconds) break
+    if (spent_seconds() - started > seconds) break
     results[[length(results) + 1L]] <- try_edits(request, k, read_edits(entry), limit) %or% NA
   }
-  results
+  structure(results, seconds = spent_seconds() - started)
 }
 
 elapsed <- function() base::proc.time()[["elapsed"]]
+spent_seconds <- function() sum(base::proc.time()[1:2])
 
 # The edits of a trial, from three entries for each: the file of the new text, the path, the cell.
 read_edits <- function(entry) {

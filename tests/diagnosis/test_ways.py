@@ -1,0 +1,224 @@
+"""The way of a value: one script of sums over samples, with a loss beside the gradient, and steps taken one by one."""
+
+import json
+import shutil
+
+import pytest
+
+from nnparity.diagnosis.diagnose import diagnose
+
+pytestmark = pytest.mark.usefixtures("patience")
+
+needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="Rscript is not here")
+BOTH = [pytest.param("py", id="Python"), pytest.param("R", id="R", marks=needs_r)]
+
+SCRIPT = {
+    "py": """
+import numpy as np
+
+def slope(z):
+    t = np.tanh(z)
+    return 1 - t * t
+
+G1, g1, g2 = 0 * W1, 0 * b1, 0 * b2
+hs, ds, cost = [], [], 0
+for i in range(m):
+    x, y = X[:, i], Y[:, i]
+    z1, d1 = np.zeros(len(b1)), np.zeros(len(b1))
+    for j in range(len(b1)):
+        s = W1[j] @ x + b1[j]
+        z1[j] = s
+    a1 = np.tanh(z1)
+    a2 = np.tanh(W2 @ a1 + b2)
+    cost = cost + np.sum((y - a2) ** 2) / 2
+    err = a2 - y
+    d2 = err * (1 - a2**2)
+    back = W2.T @ d2
+    s1 = slope(z1)
+    for j in range(len(b1)):
+        d1[j] = back[j] * s1[j]
+    for j in range(len(b1)):
+        g1[j] = g1[j] + d1[j]
+    G1 = G1 + np.outer(d1, x)
+    g2 = g2 + d2
+    hs.append(a1)
+    ds.append(d2)
+G2 = np.vstack(ds).T @ np.vstack(hs)
+W1 = W1 - rate * (G1 / m)
+W2 = W2 - rate * (G2 / m)
+b1 = b1 - rate * (g1 / m)
+b2 = b2 - rate * (g2 / m)
+""",
+    "R": """
+slope <- function(z) {
+  t <- tanh(z)
+  1 - t * t
+}
+
+G1 <- 0 * W1
+g1 <- 0 * b1
+g2 <- 0 * b2
+hs <- list()
+ds <- list()
+cost <- 0
+for (i in seq_len(m)) {
+  x <- X[, i]
+  y <- Y[, i]
+  z1 <- numeric(length(b1))
+  d1 <- numeric(length(b1))
+  for (j in seq_along(b1)) {
+    s <- sum(W1[j, ] * x) + b1[j]
+    z1[j] <- s
+  }
+  a1 <- tanh(z1)
+  a2 <- tanh(as.vector(W2 %*% a1) + b2)
+  cost <- cost + sum((y - a2)^2) / 2
+  err <- a2 - y
+  d2 <- err * (1 - a2^2)
+  back <- as.vector(t(W2) %*% d2)
+  s1 <- slope(z1)
+  for (j in seq_along(b1)) {
+    d1[j] <- back[j] * s1[j]
+  }
+  for (j in seq_along(b1)) {
+    g1[j] <- g1[j] + d1[j]
+  }
+  G1 <- G1 + outer(d1, x)
+  g2 <- g2 + d2
+  hs[[i]] <- a1
+  ds[[i]] <- d2
+}
+G2 <- t(do.call(rbind, ds)) %*% do.call(rbind, hs)
+W1 <- W1 - rate * (G1 / m)
+W2 <- W2 - rate * (G2 / m)
+b1 <- b1 - rate * (g1 / m)
+b2 <- b2 - rate * (g2 / m)
+""",
+}
+ADAPTER = {
+    "py": """# functions_only: true
+def step(W, b, X, Y, eta):
+    names = dict(globals(), X=X, Y=Y, m=X.shape[1], rate=eta, W1=W[0], W2=W[1], b1=b[0], b2=b[1])
+    candidate_lines(8, LAST, names)
+    return [names["W1"], names["W2"]], [names["b1"], names["b2"]]
+""",
+    "R": """# functions_only: true
+step <- function(W, b, X, Y, eta) {
+  names <- list2env(list(X = X, Y = Y, m = ncol(X), rate = eta, W1 = W[[1]], W2 = W[[2]], b1 = b[[1]], b2 = b[[2]]),
+                    parent = globalenv())
+  candidate_lines(7, LAST, names)
+  list(W = list(names$W1, names$W2), b = list(names$b1, names$b2))
+}
+""",
+}
+#: language, what stands there, what is planted; the line of it is to be named
+PLANTED = [
+    # the same difference is right in the loss, from which nothing goes on into a parameter
+    ("py", "err = a2 - y", "err = y - a2"),
+    ("R", "err <- a2 - y", "err <- y - a2"),
+    # the other sums are divided in the update
+    ("py", "rate * (G1 / m)", "rate * G1"),
+    ("R", "rate * (G1 / m)", "rate * G1"),
+    # a helper is given the wrong value, in an environment that is no function's
+    ("py", "slope(z1)", "slope(a1)"),
+    ("R", "slope(z1)", "slope(a1)"),
+    # the delta began as zeros, too
+    ("py", "g1[j] = g1[j] + d1[j]", "g1[j] = d1[j]"),
+    ("R", "g1[j] <- g1[j] + d1[j]", "g1[j] <- d1[j]"),
+    # the sum is stored under another name
+    ("py", "s = W1[j] @ x + b1[j]", "s = W1[j] @ x"),
+    ("R", "s <- sum(W1[j, ] * x) + b1[j]", "s <- sum(W1[j, ] * x)"),
+    # the slope is taken from the output
+    ("py", "a2 = np.tanh(W2 @ a1 + b2)", "a2 = W2 @ a1 + b2"),
+    ("R", "a2 <- tanh(as.vector(W2 %*% a1) + b2)", "a2 <- as.vector(W2 %*% a1) + b2"),
+]  # fmt: skip
+
+
+def report_on(folder, ending, source, adapter):
+    """The report on a source, as JSON."""
+    (folder / f"network.{ending}").write_text(source, encoding="utf-8")
+    (folder / f"adapter.{ending}").write_text(adapter, encoding="utf-8")
+    diagnosis = diagnose(
+        folder / f"network.{ending}", folder / f"adapter.{ending}", sizes=[4, 6, 3], activation="tanh",
+        output_activation="tanh", loss="quadratic",
+    )  # fmt: skip
+    return json.loads(json.dumps(diagnosis.report))
+
+
+def of_script(folder, ending, source):
+    """The report on the script."""
+    return report_on(folder, ending, source, ADAPTER[ending].replace("LAST", str(source.count("\n"))))
+
+
+@pytest.mark.parametrize("ending", BOTH)
+def test_the_script_is_right(tmp_path, ending):
+    assert of_script(tmp_path, ending, SCRIPT[ending])["verdict"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("ending", "was", "new"),
+    [pytest.param(*row, marks=needs_r if row[0] == "R" else (), id=f"{row[0]}: {row[2]}") for row in PLANTED],
+)
+def test_the_line_is_named(tmp_path, ending, was, new):
+    assert SCRIPT[ending].count(was) == 1
+    source = SCRIPT[ending].replace(was, new)
+    report = of_script(tmp_path, ending, source)
+    assert report["verdict"] == "bug"
+    assert new in source.split("\n")[report["findings"][0]["line"] - 1]
+
+
+#: Takes the step of one sample; the adapter takes the mean of all samples' new parameters.
+ONE_BY_ONE = {
+    "py": """
+import numpy as np
+
+def learn_one(W, b, x, y, rate):
+    a1 = np.tanh(W[0] @ x + b[0])
+    a2 = np.tanh(W[1] @ a1 + b[1])
+    d2 = (a2 - y) * (1 - a2**2)
+    d1 = (W[1].T @ d2) * (1 - a1**2)
+    W1 = W[0] - rate * np.outer(d1, x)
+    W2 = W[1] - rate * np.outer(d2, a1)
+    b1 = b[0] - rate * d1
+    b2 = b[1] - rate * d2
+    return [W1, W2], [b1, b2]
+""",
+    "R": """
+learn_one <- function(W, b, x, y, rate) {
+  a1 <- tanh(as.vector(W[[1]] %*% x) + b[[1]])
+  a2 <- tanh(as.vector(W[[2]] %*% a1) + b[[2]])
+  d2 <- (a2 - y) * (1 - a2^2)
+  d1 <- as.vector(t(W[[2]]) %*% d2) * (1 - a1^2)
+  W1 <- W[[1]] - rate * outer(d1, x)
+  W2 <- W[[2]] - rate * outer(d2, a1)
+  b1 <- b[[1]] - rate * d1
+  b2 <- b[[2]] - rate * d2
+  list(W = list(W1, W2), b = list(b1, b2))
+}
+""",
+}
+MEANS = {
+    "py": """
+def step(W, b, X, Y, eta):
+    each = [learn_one(W, b, X[:, i], Y[:, i], eta) for i in range(X.shape[1])]
+    return tuple([sum(new[k][l] for new in each) / len(each) for l in range(2)] for k in range(2))
+""",
+    "R": """
+step <- function(W, b, X, Y, eta) {
+  each <- lapply(seq_len(ncol(X)), function(i) learn_one(W, b, X[, i], Y[, i], eta))
+  mean_of <- function(part) lapply(1:2, function(l) {
+    Reduce(`+`, lapply(each, function(new) new[[part]][[l]])) / length(each)
+  })
+  list(W = mean_of("W"), b = mean_of("b"))
+}
+""",
+}
+
+
+@pytest.mark.parametrize("ending", BOTH)
+def test_the_step_of_one_sample_is_named(tmp_path, ending):
+    assert report_on(tmp_path, ending, ONE_BY_ONE[ending], MEANS[ending])["verdict"] == "ok"
+    was, new = {"py": ("b[0] - rate", "b[0] + rate"), "R": ("b[[1]] - rate", "b[[1]] + rate")}[ending]
+    source = ONE_BY_ONE[ending].replace(was, new)
+    first = report_on(tmp_path, ending, source, MEANS[ending])["findings"][0]
+    assert (first["id"], new in source.split("\n")[first["line"] - 1]) == ("ascent", True)
