@@ -1,4 +1,4 @@
-"""The way of a value: one script of sums over samples, with a loss beside the gradient, and steps taken one by one."""
+"""The way of a value: sums over samples with a loss beside the gradient, steps one by one, values of other layers."""
 
 import json
 import shutil
@@ -222,3 +222,51 @@ def test_the_step_of_one_sample_is_named(tmp_path, ending):
     source = ONE_BY_ONE[ending].replace(was, new)
     first = report_on(tmp_path, ending, source, MEANS[ending])["findings"][0]
     assert (first["id"], new in source.split("\n")[first["line"] - 1]) == ("ascent", True)
+
+
+BATCH = {
+    "py": """
+import numpy as np
+
+def step(W, b, X, Y, eta):
+    m = X.shape[1]
+    A1 = np.tanh(W[0] @ X + b[0][:, None])
+    A2 = np.tanh(W[1] @ A1 + b[1][:, None])
+    D2 = (A2 - Y) * (1 - A2**2)
+    S = 1 - A1**2
+    D1 = (W[1].T @ D2) * S
+    G1, G2 = D1 @ X.T / m, D2 @ A1.T / m
+    W2 = W[1] - eta * G2
+    return [W[0] - eta * G1, W2], [b[0] - eta * D1.mean(axis=1), b[1] - eta * D2.mean(axis=1)]
+""",
+    "R": """
+step <- function(W, b, X, Y, eta) {
+  m <- ncol(X)
+  A1 <- tanh(W[[1]] %*% X + b[[1]])
+  A2 <- tanh(W[[2]] %*% A1 + b[[2]])
+  D2 <- (A2 - Y) * (1 - A2^2)
+  S <- 1 - A1^2
+  D1 <- (t(W[[2]]) %*% D2) * S
+  G1 <- D1 %*% t(X) / m
+  G2 <- D2 %*% t(A1) / m
+  W2 <- W[[2]] - eta * G2
+  list(W = list(W[[1]] - eta * G1, W2), b = list(b[[1]] - eta * rowMeans(D1), b[[2]] - eta * rowMeans(D2)))
+}
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("was", "new", "quantity"),
+    [("1 - A1", "1 - A2", "delta1"), ("eta * G2", "eta * G1", "W2_new")],
+    ids=["slope", "update"],
+)
+@pytest.mark.parametrize("ending", BOTH)
+def test_a_crash_over_another_layer_s_value_says_so(tmp_path, ending, was, new, quantity):
+    file = tmp_path / f"network.{ending}"
+    options = {"sizes": [4, 6, 3], "activation": "tanh", "output_activation": "tanh", "loss": "quadratic"}
+    file.write_text(BATCH[ending])
+    assert diagnose(file, **options).report["verdict"] == "ok"
+    file.write_text(BATCH[ending].replace(was, new, 1))
+    first = diagnose(file, **options).report["findings"][0]
+    assert (first["kind"], first["id"], first["quantity"]) == ("crash", "wrong-layer", quantity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -205,6 +206,28 @@ def _neighbour(values):
     if len(weights) == 1 and len(signals) == 1 and int(weights[0][1:]) != int(signals[0][1:]) + 1:
         layer = int(signals[0][1:]) + 1
         return "wrong-layer", f"W{layer}·A{layer - 1}", f"Z{layer}", layer
+    texts = [label.text for _, _, label in values if label is not None]
+    return _slope_of_another(texts) or _gradient_of_another(texts)
+
+
+def _slope_of_another(texts: list[str]):
+    """What comes back from one layer, against a slope or an activation of another than the one before."""
+    for back in filter(None, (re.search(r"W(\d+)ᵀ·delta\1$", text) for text in texts)):
+        layer = int(back[1]) - 1
+        for slope in filter(None, (re.search(r"(\w+)′\(Z(\d+)\)$|()A(\d+)\)?$", text) for text in texts)):
+            if int(slope[2] or slope[4]) != layer:
+                expected = f"(W{layer + 1}ᵀ·delta{layer + 1}) ⊙ {slope[1] or 'f'}′(Z{layer})"
+                return "wrong-layer", expected, f"delta{layer}", layer
+    return None
+
+
+def _gradient_of_another(texts: list[str]):
+    """A parameter of one layer, against the gradient of another."""
+    for parameter in filter(None, (re.fullmatch(r"([Wb])(\d+)", text) for text in texts)):
+        for gradient in filter(None, (re.search(r"d[Wb](\d+)$", text) for text in texts)):
+            if gradient[1] != parameter[2]:
+                name = parameter[0]
+                return "wrong-layer", f"{name} − η·d{name}", f"{name}_new", int(parameter[2])
     return None
 
 

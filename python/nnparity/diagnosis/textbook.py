@@ -466,7 +466,8 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
         yield Formula(None, f"({a} + {y}){tail}", (A + Y) * factor.value, parts=(A + Y,))
         yield Formula(None, f"{a}{tail}", A * factor.value)
         yield Formula(None, f"{y}{tail}", Y * factor.value)
-        yield Formula(None, f"−({y}/{a}){tail}", -Y / A * factor.value, parts=(Y / A,))
+        diagonal = "softmax-jacobian-diagonal" if name.endswith("softmax") and factor.right else None
+        yield Formula(diagonal, f"−({y}/{a}){tail}", -Y / A * factor.value, parts=(Y / A,))
         yield Formula(
             None, f"({a} − {y})/({a}(1 − {a})){tail}", error / (A * (1 - A)) * factor.value, omits=factor.text == "1"
         )
