@@ -270,3 +270,52 @@ def test_a_crash_over_another_layer_s_value_says_so(tmp_path, ending, was, new, 
     file.write_text(BATCH[ending].replace(was, new, 1))
     first = diagnose(file, **options).report["findings"][0]
     assert (first["kind"], first["id"], first["quantity"]) == ("crash", "wrong-layer", quantity)
+
+
+MASKED = {
+    "py": """
+import numpy as np
+
+def step(W, b, X, Y, eta):
+    m = X.shape[1]
+    Z1 = W[0] @ X + b[0][:, None]
+    A1 = np.maximum(Z1, 0)
+    A2 = np.maximum(W[1] @ A1 + b[1][:, None], 0)
+    D2 = (Y - A2)
+    D2 = D2 * (A2 > 0)
+    D1 = W[1].T @ D2
+    D1 = D1 * (A1 > 0)
+    return ([W[0] + eta * D1 @ X.T / m, W[1] + eta * D2 @ A1.T / m],
+            [b[0] + eta * D1.mean(axis=1), b[1] + eta * D2.mean(axis=1)])
+""",
+    "R": """
+step <- function(W, b, X, Y, eta) {
+  m <- ncol(X)
+  Z1 <- W[[1]] %*% X + b[[1]]
+  A1 <- Z1 * (Z1 > 0)
+  Z2 <- W[[2]] %*% A1 + b[[2]]
+  A2 <- Z2 * (Z2 > 0)
+  D2 <- (Y - A2)
+  D2 <- D2 * (A2 > 0)
+  D1 <- t(W[[2]]) %*% D2
+  D1 <- D1 * (A1 > 0)
+  list(W = list(W[[1]] + eta * D1 %*% t(X) / m, W[[2]] + eta * D2 %*% t(A1) / m),
+       b = list(b[[1]] + eta * rowMeans(D1), b[[2]] + eta * rowMeans(D2)))
+}
+""",
+}
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+@pytest.mark.parametrize("ending", BOTH)
+def test_a_mask_of_its_own_sign_where_the_delta_is_kept_turned(tmp_path, ending, layer):
+    file = tmp_path / f"network.{ending}"
+    options = {"sizes": [4, 6, 3], "activation": "relu", "output_activation": "relu", "loss": "quadratic"}
+    file.write_text(MASKED[ending])
+    assert diagnose(file, **options).report["verdict"] == "ok"
+    bug = f"D{layer} * (D{layer} > 0)"
+    source = MASKED[ending].replace(f"D{layer} * (A{layer} > 0)", bug)
+    file.write_text(source)
+    first = diagnose(file, **options).report["findings"][0]
+    assert (first["id"], first["quantity"]) == ("relu-mask-wrong", f"delta{layer}")
+    assert bug in source.split("\n")[first["line"] - 1]

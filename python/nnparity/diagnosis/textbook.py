@@ -430,6 +430,9 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
             if not factor.right and not factor.omits:
                 text = f"∂{loss}/∂{a} ⊙ {factor.text}"
                 yield Formula(factor.id, text, gradient * factor.value, parts=(factor.value,))
+    if name == "relu":
+        yield Formula("relu-mask-wrong", f"[{a} − {y} > 0] as mask", error * (error > 0))
+        yield Formula("relu-mask-wrong", f"[{a} − {y} < 0] as mask", error * (error < 0))
     yield Formula(None, f"({a} − {y}) ⊙ {name}′ of {name}′", error * activation_slope(name, activation_slope(name, Z)))
     if textbook.language == "Python" and name in ("sigmoid", "tanh"):
         changed = error * (1 - error) if name == "sigmoid" else 1 - error**2
@@ -623,8 +626,9 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
                 yield Formula(back.id, f"({back.text}) ⊙ {factor.text}", back.value * factor.value, parts=(back.value,))
     dA = backs[0].value
     if name == "leaky_relu":
-        mask = np.where(dA > 0, 1.0, textbook.slope)
-        yield Formula("relu-mask-wrong", f"(W{layer + 1}ᵀ·delta{layer + 1}) ⊙ its own sign as mask", dA * mask)
+        for kept in (dA > 0, dA < 0):  # of code that keeps −delta, too
+            mask = np.where(kept, 1.0, textbook.slope)
+            yield Formula("relu-mask-wrong", f"(W{layer + 1}ᵀ·delta{layer + 1}) ⊙ its own sign as mask", dA * mask)
     for k, words in ((0, "first"), (-1, "last")):
         if w.shape[0] > 1:
             less = np.delete(w, k, axis=0).T @ np.delete(d, k, axis=0)
@@ -632,6 +636,7 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
                           less * activation_slope(name, Z, textbook.slope), parts=(less,))  # fmt: skip
     if name == "relu":
         yield Formula("relu-mask-wrong", f"[W{layer + 1}ᵀ·delta{layer + 1} > 0] as mask", dA * (dA > 0))
+        yield Formula("relu-mask-wrong", f"[W{layer + 1}ᵀ·delta{layer + 1} < 0] as mask", dA * (dA < 0))
         yield Formula("relu-mask-wrong", f"[Z{layer} > 0] alone", (Z > 0).astype(float))
     if name.endswith("softmax"):
         J = activations.backprop_activation(
