@@ -11,27 +11,10 @@ from nnparity.diagnosis.follow import Seen
 from nnparity.diagnosis.handing import MATRIX_PRODUCTS, Handing
 from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.live import live_events
+from nnparity.diagnosis.other_layers import OtherLayers
 from nnparity.diagnosis.run import PICKS, READS, Run, base_name
 from nnparity.diagnosis.stores import Stores
 from nnparity.diagnosis.trail import Trail
-
-#: Functions that put the values of samples together.
-STACKS = {"np.vstack", "np.hstack", "np.stack", "np.array", "np.column_stack", "np.row_stack", "np.concatenate",
-          "rbind", "cbind", "do.call", "sapply", "vapply", "simplify2array", "array", "matrix"}  # fmt: skip
-#: By quantity: how far the layers of its operands are from its own.
-OPERANDS = {
-    "Z": {"W": 0, "b": 0, "A": -1},
-    "A": {"Z": 0},
-    "delta": {"W": 1, "delta": 1, "Z": 0, "A": 0},
-    "dW": {"delta": 0, "A": -1},
-    "db": {"delta": 0},
-}
-
-
-def _letter_and_layer(quantity: str) -> tuple[str, int]:
-    """("W", 2) of "W2"; ("", 0) of what is no such quantity."""
-    letter = quantity.rstrip("0123456789")
-    return (letter, int(quantity[len(letter) :])) if letter != quantity else ("", 0)
 
 
 class Blamer:
@@ -41,7 +24,7 @@ class Blamer:
         self.signals, self.deltas = signals, deltas  # A and delta by layer, as the candidate has them
         self.run, self.labels, self.follower = run, labels, follower
         self.trail, self.stores = Trail(run, labels, follower.textbook.Y.shape[0]), Stores(run, follower)
-        self.handing = Handing(run, labels, follower)
+        self.handing, self.layers = Handing(run, labels, follower), OtherLayers(run, labels)
         new = [follower.index.find(value) for value in (*follower.W_new, *follower.b_new)]
         run.live = live_events(run, {hit.ref for hits in new for hit in hits if hit.exact})
 
@@ -115,7 +98,7 @@ class Blamer:
             unused = self.handing.unused(departure)
             if unused is not None:
                 return unused
-            stacked = self._before_stacking(events[0], departure)
+            stacked = self.stores.before_stacking(events[0], departure)
             if stacked is not None:
                 departure = replace(departure, seen=stacked)
                 events = self.events_of(stacked)
@@ -152,7 +135,7 @@ class Blamer:
         if formula.id == "batch-lost":
             return self.stores.begun_with_zeros(departure) or self.stores.last_store(departure) or events[0]
         if formula.id == "wrong-layer":
-            caller = self._given_another_layer(events[0], departure)
+            caller = self.layers.given(events[0], departure)
             if caller is not None:
                 return caller
         forward = departure.phase == "forward" and formula.used
@@ -160,44 +143,6 @@ class Blamer:
         if handed is not None:
             return handed
         return self._chosen(events[0], departure) or self.trail.innocent_caller(self.trail.before_picking(events[0]))
-
-    def _given_another_layer(self, event, departure):
-        """The call that gave a function a right value of another layer than the one it was to compute."""
-        own = OPERANDS.get(departure.quantity.rstrip("0123456789"), {})
-        calls = self.run.calls_above(event.frame)
-        for operand in self.run.operands(event) if calls else ():
-            label = self.labels.get(operand.ref)
-            letter, layer = _letter_and_layer(label.quantity) if label is not None and label.right else ("", 0)
-            if letter not in own or layer == departure.layer + own[letter] or self.run.node(operand).kind != "name":
-                continue
-            if self.run.definition(operand) is None:
-                made = self.run.by_frame_node.get((calls[0][1], calls[0][0]), ())
-                return next((one for one in made if one.seq > event.seq), None)
-        return None
-
-    def renamed_from_another_layer(self, event, departure):
-        """The assignment that gave a right value of another layer the name by which an expression uses it."""
-        for read in reversed(self.run.events):
-            if read.frame != event.frame or self.run.node(read).stmt != self.run.node(event).stmt:
-                continue
-            label = self.labels.get(read.ref)
-            _, layer = _letter_and_layer(label.quantity) if label is not None and label.right else ("", 0)
-            if layer in (0, departure.layer) or self.run.node(read).kind != "name":
-                continue
-            definition = self.run.definition(read)
-            if definition is not None and self.run.node(definition).op is None:
-                return definition
-        return None
-
-    def _before_stacking(self, event, departure) -> Seen | None:
-        """Where the samples' own values were seen, of a value that was only put together from them later."""
-        value, index = departure.formula.value, self.follower.index
-        if value.ndim != 2 or self.run.node(event).op not in STACKS:
-            return None
-        samples = [(i, tuple(index.find(value[:, i], parts=True))) for i in range(value.shape[1])]
-        made = [hit for _, hits in samples for hit in hits if abs(hit.factor - 1) < 1e-9]
-        before = [one for hit in made if (one := self.run.computed(hit.ref)) is not None and one.seq < event.seq]
-        return Seen((), tuple(samples), (), 1.0) if len(before) >= value.shape[1] else None
 
     def _of_delta(self, departure):
         """The first event that computed the right delta of a departure's layer."""

@@ -43,7 +43,7 @@ class Conclusion:
         if event is None:
             event = self.places.fallback(departure)
         if departure.formula.id == "wrong-layer" and event is not None:
-            event = self.blamer.renamed_from_another_layer(event, departure) or event
+            event = self.blamer.layers.renamed(event, departure) or event
         turned = self.places.turned_by_apply(event) if departure.formula.id == "transposed" else None
         if turned is not None:
             departure = replace(departure, formula=replace(departure.formula, id="r-apply-transpose"))

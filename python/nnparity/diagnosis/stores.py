@@ -1,4 +1,4 @@
-"""Where sums are begun and samples stored: the places of a gradient that holds one sample, or one row, for all."""
+"""Where sums are begun and samples stored or put together, and a gradient holds one sample, or one row, for all."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from functools import cached_property
 
 import numpy as np
 
+from nnparity.diagnosis.follow import Seen
 from nnparity.diagnosis.run import PICKS, Run, base_name
 
 #: Functions that only give a value another form.
 FORMS = {"matrix", "as.matrix", "array", "as.vector", "as.numeric", "unlist", "t", "T", ".T", "copy", "reshape",
          "np.array", "np.asarray", "np.copy", "np.reshape"}  # fmt: skip
+#: Functions that put the values of samples together.
+STACKS = {"np.vstack", "np.hstack", "np.stack", "np.array", "np.column_stack", "np.row_stack", "np.concatenate",
+          "rbind", "cbind", "do.call", "sapply", "vapply", "simplify2array", "array", "matrix"}  # fmt: skip
 
 
 class Stores:
@@ -109,3 +113,13 @@ class Stores:
         text = (statement.code or "").partition("=" if "<-" not in (statement.code or "") else "<-")[2].strip()
         named = [one for one in self.run.by_target.get((text, event.frame), ()) if one.seq < event.seq]
         return named[-1] if named else None
+
+    def before_stacking(self, event, departure) -> Seen | None:
+        """Where the samples' own values were seen, of a value that was only put together from them later."""
+        value, index = departure.formula.value, self.follower.index
+        if value.ndim != 2 or self.run.node(event).op not in STACKS:
+            return None
+        samples = [(i, tuple(index.find(value[:, i], parts=True))) for i in range(value.shape[1])]
+        made = [hit for _, hits in samples for hit in hits if abs(hit.factor - 1) < 1e-9]
+        before = [one for hit in made if (one := self.run.computed(hit.ref)) is not None and one.seq < event.seq]
+        return Seen((), tuple(samples), (), 1.0) if len(before) >= value.shape[1] else None
