@@ -10,12 +10,11 @@ import os
 VARIABLE = "OPENBLAS_CORETYPE"
 
 
-def same_kernels() -> None:
-    """Name NumPy's kernels to the OpenBLAS that a later R of this process or of a child loads."""
+def same_kernels() -> dict[str, str]:
+    """What to add to the environment in which R is started; nothing stays in that of this process and its children."""
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
-        return
-    for library in threadpool_info():
-        if library.get("internal_api") == "openblas" and library.get("architecture"):
-            os.environ.setdefault(VARIABLE, library["architecture"])
+        return {}
+    chosen = [one.get("architecture") for one in threadpool_info() if one.get("internal_api") == "openblas"]
+    return {VARIABLE: chosen[0]} if chosen and chosen[0] and VARIABLE not in os.environ else {}

@@ -77,7 +77,8 @@ class EmbeddedR:
     @classmethod
     def _start(cls) -> Any:
         if cls._running is None:
-            same_kernels()
+            kernels = same_kernels()
+            os.environ.update(kernels)
             try:
                 from rpy2 import rinterface
                 from rpy2.rinterface_lib import callbacks, embedded
@@ -90,6 +91,9 @@ class EmbeddedR:
                 raise
             except Exception as error:  # where R does not start, rpy2 raises what its build mode happens to raise
                 raise ImportError(str(error) or repr(error)) from error
+            finally:
+                for name in kernels:
+                    del os.environ[name]
             # R's complaints come back as conditions; what it prints is nobody's.
             console: Any = callbacks
             console.consolewrite_warnerror = console.consolewrite_print = lambda text: None
@@ -130,7 +134,6 @@ class RscriptBeside:
         rscript = shutil.which("Rscript")
         if rscript is None:
             stop_input(f"Rscript is not found: {INSTALL_R}")
-        same_kernels()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         read, write = os.pipe()
         self._process = subprocess.Popen(
@@ -139,6 +142,7 @@ class RscriptBeside:
             stdout=subprocess.DEVNULL,
             stderr=self._complaints,
             pass_fds=[write],
+            env={**os.environ, **same_kernels()},
         )
         os.close(write)
         self._answers = os.fdopen(read, "rb")

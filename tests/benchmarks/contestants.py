@@ -4,6 +4,7 @@ A contestant is a function of the digits that returns a function of the batch si
 epoch: of the processor, since everybody has one thread, so that other work on the machine does not count.
 """
 
+import os
 import random
 import subprocess
 import time
@@ -206,9 +207,9 @@ class RSession:
     """R in a process of its own that runs one epoch whenever it is asked to (speed.R)."""
 
     def __init__(self, path: str | None) -> None:
-        same_kernels()
         command = ["Rscript", "--vanilla", str(Path(__file__).with_name("speed.R")), path or ""]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **same_kernels()})  # fmt: skip
         self.blas = self.process.stdout.readline().strip()
 
     def ask(self, what: str, batch: int) -> float:

@@ -51,14 +51,14 @@ def main() -> None:
     print(f"R's BLAS: {r.blas}")
     for batch in map(int, options.batches.split(",")):
         times = race(batch, options.rounds, epochs, r)
-        print(f"\nbatch {batch:<28} seconds   to the products         to nnparity (min median max)")
+        print(f"\nbatch {batch:<29} seconds   to the products         to nnparity (min median max)")
         for name, ours in times.items():
             own = "R matrix products alone" if name.startswith("R ") else "matrix products alone"
-            line = f"{name:<34} {statistics.median(ours):7.4f}  {ratio_text(ours, times[own])}"
+            line = f"{name:<35} {statistics.median(ours):7.4f}  {ratio_text(ours, times[own])}"
             print(f"{line}      {ratio_text(ours, times['nnparity'])}")
     times = {what: [r.ask(what, 1) for _ in range(3)] for what in ("nnet", "full_batch")}
     print("\nR, full batches of the small digits, 64-30-10: an iteration of nnet's BFGS to an epoch of nnparity")
-    print(f"{'nnet to nnparity':<43}  {ratio_text(times['nnet'], times['full_batch'])}")
+    print(f"{'nnet to nnparity':<44}  {ratio_text(times['nnet'], times['full_batch'])}")
     r.close()
 
 

@@ -1,5 +1,6 @@
 """The bridge: the same answers over both transports, R's own sentences, and one sentence where something is missing."""
 
+import os
 import subprocess
 import sys
 
@@ -132,6 +133,17 @@ def test_r_s_openblas_takes_numpy_s_kernels_unless_others_are_named(monkeypatch,
     monkeypatch.delenv("OPENBLAS_CORETYPE") if named is None else monkeypatch.setenv("OPENBLAS_CORETYPE", named)
     with open_bridge("Rscript") as line:
         line.evaluate("stopifnot(Sys.getenv('OPENBLAS_CORETYPE') == '{}')".format(named or "".join(chosen[:1])))
+    assert os.environ.get("OPENBLAS_CORETYPE") == named  # a child's sums would be taken in another order
+
+
+def test_the_embedded_r_leaves_the_environment_as_it_was():
+    pytest.importorskip("rpy2")
+    program = (
+        "import os; os.environ.pop('OPENBLAS_CORETYPE', None); "
+        "from nnparity.bridge import open_bridge; open_bridge('rpy2'); "
+        "assert os.environ.get('OPENBLAS_CORETYPE') is None, os.environ['OPENBLAS_CORETYPE']"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 def test_a_closed_rscript_is_gone():
