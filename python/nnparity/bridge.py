@@ -22,7 +22,6 @@ from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
-from nnparity._kernels import same_kernels
 from nnparity._resources import r_source_dir
 from nnparity.arithmetic import Array
 from nnparity.checks import InputError, check_word, stop_input
@@ -77,8 +76,6 @@ class EmbeddedR:
     @classmethod
     def _start(cls) -> Any:
         if cls._running is None:
-            kernels = same_kernels()
-            os.environ.update(kernels)
             try:
                 from rpy2 import rinterface
                 from rpy2.rinterface_lib import callbacks, embedded
@@ -91,9 +88,6 @@ class EmbeddedR:
                 raise
             except Exception as error:  # where R does not start, rpy2 raises what its build mode happens to raise
                 raise ImportError(str(error) or repr(error)) from error
-            finally:
-                for name in kernels:
-                    del os.environ[name]
             # R's complaints come back as conditions; what it prints is nobody's.
             console: Any = callbacks
             console.consolewrite_warnerror = console.consolewrite_print = lambda text: None
@@ -142,7 +136,6 @@ class RscriptBeside:
             stdout=subprocess.DEVNULL,
             stderr=self._complaints,
             pass_fds=[write],
-            env={**os.environ, **same_kernels()},
         )
         os.close(write)
         self._answers = os.fdopen(read, "rb")

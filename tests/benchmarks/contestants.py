@@ -22,7 +22,6 @@ from nnparity import (
     load_digits,
     one_hot,
 )
-from nnparity._kernels import same_kernels
 from nnparity.random import r_sample_int, r_set_seed
 from nnparity.training import begin_training, train_epoch
 
@@ -201,6 +200,16 @@ def pytorch(data: Digits) -> Epoch:
         return time.process_time() - started
 
     return epoch
+
+
+def same_kernels() -> dict[str, str]:
+    """The variable that names NumPy's kernels to R's OpenBLAS: one older than the processor takes its slowest."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return {}
+    chosen = [one["architecture"] for one in threadpool_info() if one["internal_api"] == "openblas"]
+    return {"OPENBLAS_CORETYPE": chosen[0]} if chosen and "OPENBLAS_CORETYPE" not in os.environ else {}
 
 
 class RSession:

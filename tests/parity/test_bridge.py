@@ -1,6 +1,5 @@
 """The bridge: the same answers over both transports, R's own sentences, and one sentence where something is missing."""
 
-import os
 import subprocess
 import sys
 
@@ -122,27 +121,6 @@ def test_unknown_transport_names_the_nearest():
 
 def test_only_a_parity_run_loads_rpy2():
     program = "import sys, nnparity.bridge, nnparity.parity; assert not any(m.startswith('rpy2') for m in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
-
-
-@pytest.mark.parametrize("named", [None, "Haswell"])
-def test_r_s_openblas_takes_numpy_s_kernels_unless_others_are_named(monkeypatch, named):
-    threadpoolctl = pytest.importorskip("threadpoolctl")
-    chosen = [one["architecture"] for one in threadpoolctl.threadpool_info() if one["internal_api"] == "openblas"]
-    monkeypatch.setenv("OPENBLAS_CORETYPE", "to be restored")
-    monkeypatch.delenv("OPENBLAS_CORETYPE") if named is None else monkeypatch.setenv("OPENBLAS_CORETYPE", named)
-    with open_bridge("Rscript") as line:
-        line.evaluate("stopifnot(Sys.getenv('OPENBLAS_CORETYPE') == '{}')".format(named or "".join(chosen[:1])))
-    assert os.environ.get("OPENBLAS_CORETYPE") == named  # a child's sums would be taken in another order
-
-
-def test_the_embedded_r_leaves_the_environment_as_it_was():
-    pytest.importorskip("rpy2")
-    program = (
-        "import os; os.environ.pop('OPENBLAS_CORETYPE', None); "
-        "from nnparity.bridge import open_bridge; open_bridge('rpy2'); "
-        "assert os.environ.get('OPENBLAS_CORETYPE') is None, os.environ['OPENBLAS_CORETYPE']"
-    )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
