@@ -1,7 +1,6 @@
 """Where the blame falls: not on the adapter, not on a helper that is given the wrong thing, not on a copy too late."""
 
 import json
-import shutil
 
 import pytest
 
@@ -9,9 +8,6 @@ from nnparity.diagnosis.diagnose import diagnose
 
 pytestmark = pytest.mark.usefixtures("patience")
 
-
-needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="Rscript is not here")
-BOTH = [pytest.param("py", id="Python"), pytest.param("R", id="R", marks=needs_r)]
 
 #: One sample after the other; the adapter starts each from the same parameters and averages what comes back.
 ONLINE = {
@@ -96,14 +92,13 @@ PLANTED = [
 ]
 
 
-@pytest.mark.parametrize("ending", BOTH)
 def test_an_adapter_that_averages_is_understood(tmp_path, ending):
     assert diagnosed(tmp_path, ending, ONLINE[ending])["verdict"] == "ok"
 
 
 @pytest.mark.parametrize(
     ("ending", "was", "new", "words"),
-    [pytest.param(*row, marks=needs_r if row[0] == "R" else (), id=f"{row[0]}-{row[3]}") for row in PLANTED],
+    [pytest.param(*row, id=f"{row[0]}-{row[3]}") for row in PLANTED],
 )
 def test_the_candidate_is_blamed_and_not_the_adapter(tmp_path, ending, was, new, words):
     assert ONLINE[ending].count(was) == 1
@@ -150,7 +145,6 @@ step <- function(W, b, X, Y, eta) {
 
 
 @pytest.mark.parametrize("sizes", [(4, 6, 3), (4, 6, 1)], ids=["three outputs", "one output"])
-@pytest.mark.parametrize("ending", BOTH)
 def test_a_small_number_in_the_divisions_of_a_loss_is_no_mistake(tmp_path, ending, sizes):
     file = tmp_path / f"network.{ending}"
     file.write_text(GUARDED[ending])
@@ -171,7 +165,6 @@ MAIN = {
 }
 
 
-@pytest.mark.parametrize("ending", BOTH)
 def test_a_change_is_found_in_a_file_of_the_candidate(tmp_path, ending):
     (tmp_path / "parts").mkdir()
     code = GUARDED[ending].replace("step", "backward")
@@ -187,7 +180,6 @@ def test_a_change_is_found_in_a_file_of_the_candidate(tmp_path, ending):
     assert "every returned parameter is right" in first["fix"]
 
 
-@pytest.mark.parametrize("ending", BOTH)
 def test_a_change_is_found_in_a_cell_of_a_notebook(tmp_path, ending):
     before = {"py": "%matplotlib inline\nimport numpy as np", "R": "options(digits = 4)"}[ending]
     code = GUARDED[ending].strip()

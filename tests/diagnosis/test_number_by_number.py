@@ -1,6 +1,5 @@
 """Code that handles one number at a time is followed as code of matrices is, in both languages."""
 
-import shutil
 
 import pytest
 
@@ -112,8 +111,7 @@ step <- function(W, b, X, Y, eta) learn(W, b, X, Y, eta)
 pytestmark = pytest.mark.usefixtures("patience")
 
 
-needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="Rscript is not here")
-SOURCES = [pytest.param("py", PYTHON, id="Python"), pytest.param("R", R, id="R", marks=needs_r)]
+SOURCES = [pytest.param("py", PYTHON, id="Python"), pytest.param("R", R, id="R")]
 
 #: language, what stands there, what is planted, the quantity that is the first to be wrong
 PLANTED = [
@@ -140,7 +138,7 @@ def test_a_right_network_is_verified_number_by_number(tmp_path, ending, source):
 
 @pytest.mark.parametrize(
     ("ending", "was", "new", "quantity"),
-    [pytest.param(*row, marks=needs_r if row[0] == "R" else (), id=f"{row[0]}-{row[2].strip()}") for row in PLANTED],
+    [pytest.param(*row, id=f"{row[0]}-{row[2].strip()}") for row in PLANTED],
 )
 def test_a_planted_mistake_is_found_at_its_line(tmp_path, ending, was, new, quantity):
     source = {"py": PYTHON, "R": R}[ending]

@@ -1,7 +1,6 @@
 """One network of lists and helpers, and where its mistakes are made: in the store, the call, the sum, the use."""
 
 import json
-import shutil
 
 import pytest
 
@@ -9,9 +8,6 @@ from nnparity.diagnosis.diagnose import diagnose
 
 pytestmark = pytest.mark.usefixtures("patience")
 
-
-needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="Rscript is not here")
-BOTH = [pytest.param("py", id="Python"), pytest.param("R", id="R", marks=needs_r)]
 
 NETWORK = {
     "py": '''
@@ -168,14 +164,13 @@ def diagnosed(folder, ending, source):
     return json.loads(json.dumps(diagnosis.report))
 
 
-@pytest.mark.parametrize("ending", BOTH)
 def test_the_network_is_right(tmp_path, ending):
     assert diagnosed(tmp_path, ending, NETWORK[ending])["verdict"] == "ok"
 
 
 @pytest.mark.parametrize(
     ("ending", "was", "new", "words"),
-    [pytest.param(*row, marks=needs_r if row[0] == "R" else (), id=f"{row[0]}-{row[3][0]}") for row in PLANTED],
+    [pytest.param(*row, id=f"{row[0]}-{row[3][0]}") for row in PLANTED],
 )
 def test_the_place_is_named(tmp_path, ending, was, new, words):
     assert NETWORK[ending].count(was) == 1
@@ -190,7 +185,7 @@ def test_the_place_is_named(tmp_path, ending, was, new, words):
     ("ending", "was", "new"),
     [
         ("py", 'layer["b"] - rate * total["b"]', 'np.append(layer["b"] - rate * total["b"], 0)'),
-        pytest.param("R", "layer$b - rate * total$b", "c(layer$b - rate * total$b, 0)", marks=needs_r),
+        pytest.param("R", "layer$b - rate * total$b", "c(layer$b - rate * total$b, 0)"),
     ],
 )
 def test_a_parameter_of_another_shape_is_no_matter_of_the_adapter(tmp_path, ending, was, new):

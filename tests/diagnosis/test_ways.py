@@ -1,7 +1,6 @@
 """The way of a value: sums over samples with a loss beside the gradient, steps one by one, values of other layers."""
 
 import json
-import shutil
 
 import pytest
 
@@ -9,8 +8,6 @@ from nnparity.diagnosis.diagnose import diagnose
 
 pytestmark = pytest.mark.usefixtures("patience")
 
-needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="Rscript is not here")
-BOTH = [pytest.param("py", id="Python"), pytest.param("R", id="R", marks=needs_r)]
 
 SCRIPT = {
     "py": """
@@ -150,14 +147,13 @@ def of_script(folder, ending, source):
     return report_on(folder, ending, source, ADAPTER[ending].replace("LAST", str(source.count("\n"))))
 
 
-@pytest.mark.parametrize("ending", BOTH)
 def test_the_script_is_right(tmp_path, ending):
     assert of_script(tmp_path, ending, SCRIPT[ending])["verdict"] == "ok"
 
 
 @pytest.mark.parametrize(
     ("ending", "was", "new"),
-    [pytest.param(*row, marks=needs_r if row[0] == "R" else (), id=f"{row[0]}: {row[2]}") for row in PLANTED],
+    [pytest.param(*row, id=f"{row[0]}: {row[2]}") for row in PLANTED],
 )
 def test_the_line_is_named(tmp_path, ending, was, new):
     assert SCRIPT[ending].count(was) == 1
@@ -215,7 +211,6 @@ step <- function(W, b, X, Y, eta) {
 }
 
 
-@pytest.mark.parametrize("ending", BOTH)
 def test_the_step_of_one_sample_is_named(tmp_path, ending):
     assert report_on(tmp_path, ending, ONE_BY_ONE[ending], MEANS[ending])["verdict"] == "ok"
     was, new = {"py": ("b[0] - rate", "b[0] + rate"), "R": ("b[[1]] - rate", "b[[1]] + rate")}[ending]
@@ -261,7 +256,6 @@ step <- function(W, b, X, Y, eta) {
     [("1 - A1", "1 - A2", "delta1"), ("eta * G2", "eta * G1", "W2_new")],
     ids=["slope", "update"],
 )
-@pytest.mark.parametrize("ending", BOTH)
 def test_a_crash_over_another_layer_s_value_says_so(tmp_path, ending, was, new, quantity):
     file = tmp_path / f"network.{ending}"
     options = {"sizes": [4, 6, 3], "activation": "tanh", "output_activation": "tanh", "loss": "quadratic"}
@@ -307,7 +301,6 @@ step <- function(W, b, X, Y, eta) {
 
 
 @pytest.mark.parametrize("layer", [1, 2])
-@pytest.mark.parametrize("ending", BOTH)
 def test_a_mask_of_its_own_sign_where_the_delta_is_kept_turned(tmp_path, ending, layer):
     file = tmp_path / f"network.{ending}"
     options = {"sizes": [4, 6, 3], "activation": "relu", "output_activation": "relu", "loss": "quadratic"}

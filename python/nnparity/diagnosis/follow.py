@@ -204,20 +204,25 @@ class Follower:
         self._presence[key] = Seen(batch, tuple(samples), (), coverage)
         return self._presence[key]
 
+    def _gradient_hits(self, value: np.ndarray) -> tuple[Hit, ...]:
+        """Where a gradient was recorded; with one output, only with a constant that networks have.
+
+        The gradient of one sample is then a multiple of the layer's input, which is no gradient.
+        """
+        one = _of_one_output(value)
+        return tuple(self.index.find(value, parts=True, edges=value.ndim == 1, known=one))
+
     def present_gradient(self, mean: np.ndarray, each: Callable[[int], np.ndarray]) -> Seen:
         """Where a gradient was seen: the batch's, each sample's, and running sums over samples."""
-        edges, one_row = mean.ndim == 1, mean.ndim == 2 and mean.shape[0] == 1
-        batch = tuple(self.index.find(mean, parts=True, edges=edges, known=one_row))
-        batch = batch or tuple(self.index.find(mean, parts=True, edges=edges))
+        edges = mean.ndim == 1
+        batch = self._gradient_hits(mean) or tuple(self.index.find(mean, parts=True, edges=edges))
         samples, sums = [], []
         m = self.textbook.m
         if m > 1:
             running = np.zeros_like(mean)
             for i in range(m):
                 term = each(i)
-                hits = self.index.find(term, parts=True, edges=edges, known=one_row) or [
-                    hit for hits in self.index.numbers(term) for hit in hits
-                ]
+                hits = self._gradient_hits(term) or [hit for hits in self.index.numbers(term) for hit in hits]
                 if not hits and i == 0 and not batch:
                     break
                 if hits:
@@ -487,8 +492,7 @@ class Follower:
             if alone.size == 1:  # where the one sample that counts was seen
                 i = int(alone[0])
                 one = np.outer(delta[:, i], a[:, i]) if letter == "W" else delta[:, i]
-                one_row = one.ndim == 2 and one.shape[0] == 1  # a multiple of the signal
-                hits = tuple(self.index.find(one, parts=True, edges=letter == "b", known=one_row))
+                hits = self._gradient_hits(one)
                 seen = Seen(hits, (), (), 1.0 if hits else 0.0)
             state.departures.append(Departure(quantity, layer, "backward", formula, right, seen))
             return
@@ -513,10 +517,8 @@ class Follower:
     def _gradient_seen(self, formula: Formula) -> Seen:
         """Where a wrong gradient was seen, as a batch's or, where it is made of the samples' own, as theirs."""
         if not formula.factors:
-            value = formula.value
-            of_one_output = value.ndim == 2 and value.shape[0] == 1  # of one sample it is a multiple of the signal
-            known = self.index.find(value, parts=True, known=True) if of_one_output else ()
-            return Seen(tuple(known), (), (), 1.0) if known else self.present(value)
+            hits = self._gradient_hits(formula.value) if _of_one_output(formula.value) else ()
+            return Seen(hits, (), (), 1.0) if hits else self.present(formula.value)
         d, *signals = formula.factors
         return self.present_gradient(
             formula.value, lambda i: np.outer(d[:, i], signals[0][:, i]) if formula.value.ndim == 2 else d[:, i]
@@ -701,3 +703,8 @@ def _weights_id(weights: np.ndarray) -> str:
     if used.size < weights.size and np.allclose(used, used[0]):
         return "batch-lost"
     return "accumulator-not-reset" if np.all(np.diff(np.abs(weights)) <= 1e-9) else "batch-lost"
+
+
+def _of_one_output(gradient: np.ndarray) -> bool:
+    """The gradient of the weights of a layer of one unit."""
+    return gradient.ndim == 2 and gradient.shape[0] == 1

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from nnparity.diagnosis.run import READS, Run, base_name
 
+#: Kinds of nodes that keep a value, or hand it on to where it is read.
 KEEPS = {"assign", "return", "after"}
 
 
@@ -28,8 +29,8 @@ def live_events(run: Run, returned: Iterable[int]) -> set[int]:
         operands = run.elements(event)
         if node.kind == "after":
             root = run.operand(event, node.stmt)
-            before = [one for one in run.by_target[base_name(run.statement(event).target), event.frame]
-                      if one.seq < event.seq]  # fmt: skip
+            place = base_name(run.statement(event).target), event.frame
+            before = [one for one in run.by_target.get(place, ()) if one.seq < event.seq]
             operands += [*([root] if root is not None else []), *before[-1:]]
         for operand in operands:
             live.add(operand.seq)

@@ -32,7 +32,7 @@ MOST_TRIALS = 1500
 FEW_TRIALS = 400  # where every finding has its id and its proof: what confirms or moves one of those is near
 #: Mistakes whose value says little of the place, for what goes wrong at one is seen at many, or of what stands there.
 ANYWHERE = {"batch-lost", "transposed", "wrong-layer", "shuffle-unpaired", "wrong-count"}
-BUSY = 2.0  # seconds that may pass for one of the processor
+PATIENCE = 2.0  # seconds that may pass for one of the processor, before the search ends
 SHARE = 0.75  # of the time for one search, where two may be needed
 ODD = 0.7390851332  # of the learning rate, in trials: no slip of a number makes up for it, as 1 − ½ does for ½
 A_SLIP = 1.0  # what a change may cost that is a slip of the hand and no more
@@ -131,7 +131,7 @@ class Mender:
         """
         better: list[Mended] = []
         self.left, self.tried = self.seconds, 0
-        until = time.monotonic() + BUSY * self.seconds
+        until = time.monotonic() + PATIENCE * self.seconds
         if base is None:
             self.settle()
         base = base or {}

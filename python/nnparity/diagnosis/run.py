@@ -219,11 +219,7 @@ class Run:
             return []
         found = []
         for child in self.children.get(call[0], ()):
-            events = [event for event in self.by_frame_node.get((call[1], child), ()) if event.seq < opened]
-            last = len(events) - 1
-            while last > 0 and events[last].seq - events[last - 1].seq == 1:
-                last -= 1
-            found += events[last:] if events else []
+            found += self._elements(call[1], child, opened)
         return found
 
     @cached_property
@@ -243,15 +239,20 @@ class Run:
         return any(node.stmt == statement and node.op in ("+=", "-=") for node in self.nodes.values())
 
     def elements(self, event) -> list:
-        """The operands of an event, of a list all elements."""
+        """The operands of an event, all elements of a list."""
         found = []
         for child in self.children.get(event.node, ()):
-            events = self.by_frame_node.get((event.frame, child), ())
-            last = bisect_left(events, event.seq, key=lambda one: one.seq) - 1
-            while last >= 0:
-                found.append(events[last])
-                last = last - 1 if last and events[last].seq - events[last - 1].seq == 1 else -1
+            found += self._elements(event.frame, child, event.seq)
         return found
+
+    def _elements(self, frame: int, child: int, before: int) -> list:
+        """What an expression last gave before some event: of a list, whose elements follow each other, all."""
+        events = self.by_frame_node.get((frame, child), ())
+        end = bisect_left(events, before, key=lambda one: one.seq)
+        first = max(end - 1, 0)
+        while first > 0 and events[first].seq - events[first - 1].seq == 1:
+            first -= 1
+        return list(events[first:end])
 
     def value(self, event) -> np.ndarray:
         return self.values[event.ref]

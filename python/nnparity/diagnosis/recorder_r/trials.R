@@ -32,7 +32,8 @@ answer_trials <- function(request, k) {
     json_lines(t = "trial", shapes = if (!is.null(shapes)) I(shapes))
   }, "")
   spent <- max(0, unlist(lapply(done, attr, "seconds")))
-  respond(k, c(lines, json_lines(t = "tried", milliseconds = 1000 * spent)), unlist(Filter(is.list, results), recursive = FALSE))
+  lines <- c(lines, json_lines(t = "tried", milliseconds = 1000 * spent))
+  respond(k, lines, unlist(Filter(is.list, results), recursive = FALSE))
 }
 
 # What step returned in each trial: a list of arrays, or NA where it stopped. Ends when the seconds are over, those of
