@@ -403,6 +403,20 @@ def test_an_r_candidate_is_recorded_through_the_same_door(tmp_path):
     assert {node.file for node in recording.nodes.values()} == {"net.R"}
 
 
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("net.py", "import tempfile\nprint(tempfile.mkdtemp())\n" + RIGHT),
+        pytest.param("net.R", "cat(tempdir())\n" + RIGHT_R, marks=needs_r),
+    ],
+)
+def test_temporary_files_of_a_killed_candidate_go_with_it(tmp_path, name, source):
+    with rec.CandidateProcess(timeout=20) as process:
+        made = process.load(write(tmp_path, source, name)).stdout.strip()
+        assert os.path.isdir(made)
+    assert not os.path.exists(made)
+
+
 @needs_r
 @pytest.mark.parametrize(
     ("source", "kind", "words"),

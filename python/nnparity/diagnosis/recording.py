@@ -467,7 +467,7 @@ class CandidateProcess:
         self._child = subprocess.Popen(
             ["/bin/sh", "-c", OUTLIVE, str(self._workplace.temporary), *command, str(self._workplace.exchange)],
             cwd=self._workplace.path,
-            env={**os.environ, **ENVIRONMENT},
+            env={**os.environ, **ENVIRONMENT, "TMPDIR": str(self._workplace.scratch)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -41,21 +41,24 @@ class Workplace:
 
     Parameters
     ----------
-    folder : the candidate's own folder
+    home : the candidate's own folder
 
     Attributes
     ----------
     original : Path, the candidate's own folder
     path : Path, where the candidate runs
     exchange : Path, an empty folder for requests and responses, outside of it
-    temporary : Path, the folder that holds the copy and the exchange
+    scratch : Path, what the candidate's own temporary files go into: R cannot remove its folder when it is killed
+    temporary : Path, the folder that holds them all
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.original = folder.resolve()
+    def __init__(self, home: Path) -> None:
+        self.original = home.resolve()
         self.temporary = Path(tempfile.mkdtemp(prefix="nnparity-")).resolve()
         self.exchange = self.temporary / "exchange"
-        self.exchange.mkdir()
+        self.scratch = self.temporary / "scratch"
+        for folder in (self.exchange, self.scratch):
+            folder.mkdir()
         self.copied = is_small(self.original)
         self.path = self._copy() if self.copied else self.original
         self._known: dict[str, tuple[str, Path]] = {}  # asked for once for every node
