@@ -24,19 +24,29 @@ from nnparity.optimizers import Optimizer
 # Parameters are updated this many at a time, to stay in the processor's cache.
 BLOCK_VALUES = 32768
 
+# np.dot starts sooner than np.matmul, but clears its result first, which is dear from about this size on.
+SMALL_VALUES = 4096
+
 # Takes a function and its arguments down, to be called at every step.
 Do = Callable[..., None]
 
 
 class LayerBuffers:
-    """What one layer computes in a step, n units × m samples."""
+    """What one layer computes in a step, n units × m samples.
 
-    def __init__(self, n: int, m: int) -> None:
-        self.Z, self.A, self.delta = np.empty((n, m)), np.empty((n, m)), np.empty((n, m))
-        self.slope = np.empty((n, m))  # f'(Z)
-        self.E = np.empty((n, m))
-        self.top, self.total = np.empty(m), np.empty(m)  # of each column
-        self.share = np.empty((n, m))  # delta / m
+    What is done with lends its memory to the next: the fewer there are, the more of them stay in the processor's cache.
+
+    Parameters
+    ----------
+    delta : n × m, free until the backward pass.
+    keep_Z : whether Z is asked for after the forward pass.
+    """
+
+    def __init__(self, delta: Array, keep_Z: bool) -> None:
+        self.Z, self.A, self.delta = np.empty_like(delta), np.empty_like(delta), delta
+        self.E = np.empty_like(delta) if keep_Z else self.Z
+        self.slope = self.E  # f'(Z)
+        self.top, self.total = np.empty(delta.shape[1]), np.empty(delta.shape[1])  # of each column
 
 
 def sigmoid_fast(layer: LayerBuffers, do: Do) -> None:
@@ -53,27 +63,27 @@ def sigmoid_fast(layer: LayerBuffers, do: Do) -> None:
 
 def tanh_fast(layer: LayerBuffers, do: Do) -> None:
     """A = tanh Z, slope = 4 e / (1 + e)² with e = e^−2|z|."""
-    E, A, slope = layer.E, layer.A, layer.slope
+    E, square = layer.E, layer.delta
+    do(np.tanh, layer.Z, layer.A)
     do(np.abs, layer.Z, E)
     do(np.multiply, E, -2.0, E)
     do(np.exp, E, E)
-    do(np.add, E, 1.0, A)
-    do(np.multiply, A, A, slope)
+    do(np.add, E, 1.0, square)
+    do(np.multiply, square, square, square)
     do(np.multiply, E, 4.0, E)
-    do(np.divide, E, slope, slope)
-    do(np.tanh, layer.Z, A)
+    do(np.divide, E, square, layer.slope)
 
 
 def relu_fast(layer: LayerBuffers, do: Do) -> None:
     """A = max(z, 0), slope = 1 where z > 0."""
-    do(np.greater, layer.Z, 0.0, layer.slope, casting="unsafe")
     do(np.maximum, layer.Z, 0.0, out=layer.A)
+    do(np.greater, layer.Z, 0.0, layer.slope, casting="unsafe")
 
 
 def linear_fast(layer: LayerBuffers, do: Do) -> None:
     """A = Z, slope = 1."""
     do(np.copyto, layer.A, layer.Z)
-    layer.slope.fill(1.0)
+    do(layer.slope.fill, 1.0)
 
 
 def softmax_fast(layer: LayerBuffers, do: Do) -> None:
@@ -138,6 +148,12 @@ def parameter_views(network: NetworkDefinition, flat: Array) -> tuple[list[Array
     return W, b
 
 
+def empty_on_a_line(size: int) -> Array:
+    """So many numbers from the beginning of a cache line on: the processor would fetch one across two lines twice."""
+    memory = np.empty(size + 7)
+    return memory[-(memory.ctypes.data // 8) % 8 :][:size]
+
+
 class FastStep:
     """Steps on batches of m samples that change the parameters in place.
 
@@ -152,10 +168,18 @@ class FastStep:
     """
 
     def __init__(self, network: NetworkDefinition, parameters: Array, eta: float, m: int) -> None:
-        self.layers = [LayerBuffers(n, m) for n in network.sizes[1:]]
+        widths = network.sizes[1:]
+        keep_Z = stable_pair(network) is not None  # the loss of the others needs A_L alone
+        # Memory for the deltas of one layer and of the one before it, and for delta / m.
+        lent = [np.empty((max(widths), m)) for _ in range(3)]
+        self.layers = [
+            LayerBuffers(lent[k % 2][:n], keep_Z and k == len(widths) - 1) for k, n in enumerate(widths)
+        ]
+        self.share = lent[2]
         self.inputs, self.targets = np.empty((m, network.sizes[0])), np.empty((m, network.sizes[-1]))
         self.calls: list[Callable[[], object]] = []
-        gradients = np.zeros(parameters.size)
+        gradients = empty_on_a_line(parameters.size)
+        gradients.fill(0.0)
         W, b = parameter_views(network, parameters)
         self._take_down_forward(network, W, b)
         self._take_down_backward(network, W, *parameter_views(network, gradients), float(m))
@@ -167,7 +191,12 @@ class FastStep:
             call()
 
     def _do(self, function: Callable[..., object], *arguments: Any, **options: Any) -> None:
-        self.calls.append(partial(function, *arguments, **options))
+        # NumPy would make an array of a number at every call.
+        values = [np.array(value) if isinstance(value, float) else value for value in arguments]
+        self.calls.append(partial(function, *values, **options))
+
+    def _product(self, M: Array, N: Array, result: Array) -> None:
+        self._do(np.dot if result.size < SMALL_VALUES else np.matmul, M, N, result)
 
     def _take_down_forward(self, network: NetworkDefinition, W: list[Array], b: list[Array]) -> None:
         output, _ = FAST_OUTPUTS[network.loss, network.activations[-1]]
@@ -175,7 +204,7 @@ class FastStep:
         A = self.inputs.T
         for k, layer in enumerate(self.layers):
             # Z = W A + b,  A = f(Z)
-            self._do(np.matmul, W[k], A, layer.Z)
+            self._product(W[k], A, layer.Z)
             self._do(np.add, layer.Z, b[k][:, np.newaxis], layer.Z)
             activate[k](layer, self._do)
             A = layer.A
@@ -188,18 +217,19 @@ class FastStep:
         ones = np.ones(int(m))
         for k in reversed(range(len(self.layers))):
             layer, before = self.layers[k], self.layers[k - 1]
+            share = self.share[: len(layer.delta)]
             # share = delta / m,  dW = share A_before',  db = sum_i share_i
-            self._do(np.divide, layer.delta, m, layer.share)
-            self._do(np.matmul, layer.share, before.A.T if k > 0 else self.inputs, dW[k])
+            self._do(np.divide, layer.delta, m, share)
+            self._product(share, before.A.T if k > 0 else self.inputs, dW[k])
             if k + 1 not in network.no_bias:
-                self._do(np.matmul, layer.share, ones, db[k])
+                self._product(share, ones, db[k])
             if k > 0:
                 # delta_before = (W' delta) * f'(Z_before)
-                self._do(np.matmul, W[k].T, layer.delta, before.delta)
+                self._product(W[k].T, layer.delta, before.delta)
                 self._do(np.multiply, before.delta, before.slope, before.delta)
 
     def _take_down_update(self, parameters: Array, gradients: Array, eta: float) -> None:
-        step = np.empty(min(BLOCK_VALUES, parameters.size))
+        step = empty_on_a_line(min(BLOCK_VALUES, parameters.size))
         for first in range(0, parameters.size, BLOCK_VALUES):
             block = slice(first, first + BLOCK_VALUES)
             part = step[: parameters[block].size]
@@ -220,7 +250,8 @@ def fast_batches(
     Z_L, A_L : n_L × n, each sample's outputs before its step, in the order of the samples; Z_L is zero where the loss
         does not use it
     """
-    parameters = np.concatenate([part for layer in zip(W, b, strict=True) for part in map(np.ravel, layer)])
+    flat = [part for layer in zip(W, b, strict=True) for part in map(np.ravel, layer)]
+    parameters = np.concatenate(flat, out=empty_on_a_line(sum(part.size for part in flat)))
     n, n_L = order.size, network.sizes[-1]
     from_Z = stable_pair(network) is not None  # the loss of the others needs A alone
     rows, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)

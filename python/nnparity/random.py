@@ -557,16 +557,17 @@ def _shrinking_indices(state: RStream, n: int, size: int) -> list[int]:
         each = bits // 16 + 1
         lowest = max(2 ** (bits - 1) if bits else 0, n - (size - len(drawn)))  # after that many other bits, or none
         tries = _tries(state.look((2 * (n - lowest) + 16) * each), bits)
-        taken = _below_shrinking(tries, n)[: n - lowest]
+        taken = _below_shrinking(tries, n, bits)[: n - lowest]
         state.skip(int(taken[-1] + 1 if taken.size == n - lowest else tries.size) * each)
         drawn.extend(tries[taken].tolist())
         n -= taken.size
     return drawn
 
 
-def _below_shrinking(tries: Integers, n: int) -> Integers:
-    """Places of the tries that are below n, n falling by one with each of them."""
-    below = tries < n
+def _below_shrinking(tries: Integers, n: int, bits: int) -> Integers:
+    """Places of the tries, of so many bits, that are below n, n falling by one with each of them."""
+    # A try is below with probability n / 2^bits, so that n is about n e^(-k / 2^bits) before the k-th.
+    below = tries < n * np.exp(np.arange(tries.size) / -(2.0**bits))
     while True:
         # With the right number taken before each try the answer is right; each pass is right for one try more at least.
         again = tries < n - (np.cumsum(below) - below)
