@@ -312,3 +312,63 @@ def test_a_mask_of_its_own_sign_where_the_delta_is_kept_turned(tmp_path, ending,
     first = diagnose(file, **options).report["findings"][0]
     assert (first["id"], first["quantity"]) == ("relu-mask-wrong", f"delta{layer}")
     assert bug in source.split("\n")[first["line"] - 1]
+
+
+# -- a rate that is fixed at 1, and a step that its caller scales ---
+
+FIXED_RATE = {
+    "py": """
+import numpy as np
+
+def learn(V, U, x, y):
+    h = 1 / (1 + np.exp(-(V[:, :-1] @ x + V[:, -1])))
+    o = 1 / (1 + np.exp(-(U[:, :-1] @ h + U[:, -1])))
+    e = o * (1 - o) * (o - y)
+    back = h * (1 - h) * (U[:, :-1].T @ e)
+    U = U - np.outer(e, np.append(h, 1))
+    V = V - np.outer(back, np.append(x, 1))
+    return V, U
+
+def step(W, b, X, Y, eta):
+    old = [np.column_stack([w, v]) for w, v in zip(W, b)]
+    new = [p.copy() for p in old]
+    for i in range(X.shape[1]):
+        for p, q, r in zip(new, learn(*old, X[:, i], Y[:, i]), old):
+            p += eta / X.shape[1] * (q - r)
+    return [p[:, :-1] for p in new], [p[:, -1] for p in new]
+""",
+    "R": """
+learn <- function(V, U, x, y) {
+  inner <- seq_len(ncol(U) - 1)
+  h <- as.vector(1 / (1 + exp(-(V %*% c(x, 1)))))
+  o <- as.vector(1 / (1 + exp(-(U %*% c(h, 1)))))
+  e <- o * (1 - o) * (o - y)
+  back <- h * (1 - h) * as.vector(t(U[, inner]) %*% e)
+  U <- U - outer(e, c(h, 1))
+  V <- V - outer(back, c(x, 1))
+  list(V, U)
+}
+
+step <- function(W, b, X, Y, eta) {
+  old <- Map(cbind, W, b)
+  new <- old
+  for (i in seq_len(ncol(X))) {
+    after <- learn(old[[1]], old[[2]], X[, i], Y[, i])
+    for (l in 1:2) new[[l]] <- new[[l]] + eta / ncol(X) * (after[[l]] - old[[l]])
+  }
+  list(W = lapply(new, function(p) p[, -ncol(p)]), b = lapply(new, function(p) p[, ncol(p)]))
+}
+""",
+}
+
+
+def test_weights_that_a_step_of_rate_one_has_changed_already(tmp_path, ending):
+    file = tmp_path / f"network.{ending}"
+    file.write_text(FIXED_RATE[ending])
+    assert diagnose(file, sizes=[4, 6, 3]).report["verdict"] == "ok"
+    lines = FIXED_RATE[ending].split("\n")
+    at = next(k for k, line in enumerate(lines) if line.lstrip().startswith("back"))
+    lines[at], lines[at + 1] = lines[at + 1], lines[at]
+    file.write_text("\n".join(lines))
+    first = diagnose(file, sizes=[4, 6, 3]).report["findings"][0]
+    assert (first["id"], first["line"], first["quantity"]) == ("stale-weights-in-delta", at + 2, "delta1")

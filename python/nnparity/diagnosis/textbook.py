@@ -578,12 +578,14 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
         )
     )
     step = d @ A.T / textbook.m
-    for scale in (1.0, float(textbook.m)):
-        early = w - scale * textbook.eta * step
+    # Code whose own rate is fixed at 1 has its step scaled by whoever calls it.
+    for rate in dict.fromkeys((textbook.eta, textbook.m * textbook.eta, 1.0)):
+        early = w - rate * step
         if layer + 1 not in new_weights or not np.allclose(early, new_weights[layer + 1], rtol=1e-9):
             backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1}", early.T @ d))
-    one_each = np.column_stack([(w - textbook.eta * np.outer(d[:, i], A[:, i])).T @ d[:, i] for i in range(d.shape[1])])
-    backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1} of each sample", one_each))
+    for rate in dict.fromkeys((textbook.eta, 1.0)):
+        each = np.column_stack([(w - rate * np.outer(d[:, i], A[:, i])).T @ d[:, i] for i in range(d.shape[1])])
+        backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1} of each sample", each))
     if w.shape[0] == w.shape[1]:
         backs.append(Formula("transposed", f"W{layer + 1}·delta{layer + 1}", w @ d))
     for other, weights in enumerate(W, start=1):
