@@ -74,6 +74,10 @@ class Blamer:
         if formula.text == "?":
             events = self.events_of(departure.seen)
             return self.trail.innocent_caller(self.trail.first_unlabelled(events[0])) if events else None
+        if formula.id == "shuffle-unpaired":
+            apart = self._shuffled_apart(formula.parts[0])
+            if apart is not None:
+                return apart
         if formula.id == "np-alias" and not formula.parts:
             return self.stores.one_row_repeated(formula.value)
         if formula.id == "np-alias":
@@ -90,6 +94,9 @@ class Blamer:
                 continue
             events = self.events_of(self.follower.present(np.asarray(part)))
             if events:
+                named = self._given_the_name(events[0], departure)
+                if named is not None:
+                    return named
                 return self._beyond_the_loss(events[0], departure) or self.trail.innocent_caller(events[0])
         events = self.events_of(departure.seen)
         if not events:
@@ -203,6 +210,35 @@ class Blamer:
             definition = self.run.definition(read)
             if definition is not None and self.run.node(definition).op in ("if", "ifelse", "switch"):
                 return definition
+        return None
+
+    def _shuffled_apart(self, targets: np.ndarray):
+        """The assignment of the targets that follows that of the shuffled inputs, else that of the inputs."""
+        inputs = [self.follower.textbook.X[:, order] for order in self.follower.orders]
+        shuffled = min((one for X in inputs for one in self._assigned(X)), key=lambda one: one.seq, default=None)
+        if shuffled is None:
+            return None
+        later = [one for one in self._assigned(targets) if one.seq > shuffled.seq]
+        return min(later, key=lambda one: one.seq, default=shuffled)
+
+    def _assigned(self, value: np.ndarray) -> list:
+        """The candidate's assignments of a value."""
+        refs = {hit.ref for hit in self.follower.index.find(value)}
+        events = [one for ref in refs for one in self.run.by_ref.get(ref, ()) if self.run.node(one).kind == "assign"]
+        return [one for one in events if self.run.node(one).file != self.run.adapter]
+
+    def _given_the_name(self, event, departure):
+        """The assignment that gave the operand in another's place its name, without computing anything."""
+        refs = {hit.ref for used in departure.formula.used for hit in self.follower.present(used).hits()}
+        texts = {self.labels[ref].text for ref in refs if ref in self.labels}  # of another order of the samples, too
+        refs |= {ref for ref, label in self.labels.items() if label.text in texts}
+        read = next((one for one in self.run.operands(event) if one.ref in refs), None)
+        while read is not None:
+            definition, call = self.run.definition(read), self.run.call_of(read.frame)
+            if definition is not None:
+                own = self.run.node(definition).file != self.run.adapter
+                return definition if own and self.run.node(definition).op is None else None
+            read = next((one for one in self.run.arguments(*call) if one.ref in refs), None) if call else None
         return None
 
     def _prepared(self, part, departure):

@@ -170,25 +170,29 @@ class Conclusion:
             quantity = f"delta{layers[0]}"
         id = self._factor_id(ratio)
         right = self.state.rights[quantity]
-        event = None
-        if not self._sibling_alike(quantity, ratio, names):
+        words = self._factor_words(ratio)
+        computes, expected = f"{words}[{right.text}]", right.text
+        event = self.places.spoiled(quantity, ratio, common)
+        if event is not None:
+            quantity, expected = names[0], update_text(names[0], update.layer)
+            computes = expected.replace("η·", f"η·{words}")
+        elif not self._sibling_alike(quantity, ratio, names):
             event = self.places.scaled_event(quantity, ratio * common)
         taken = self.places.returned(letter, update.layer)
         event = event or taken
-        if id == "sum-for-mean" and event is not None and event is not taken:
+        if id == "sum-for-mean" and event is not None and event is not taken and expected == right.text:
             beside = self.places.beside_the_division(event, update, names, ratio)
             event = beside or self.blamer.handing.named_again(event) or event
         if id == "missing-half":  # the square's 2 is on all gradients or on none
             id = None
-        words = self._factor_words(ratio)
         finding = Finding(
             id,
             "bug",
-            "backward",
+            "backward" if expected == right.text else "update",
             quantity,
             update.layer,
-            f"{words}[{right.text}]",
-            right.text,
+            computes,
+            expected,
             event,
             factor=ratio,
             layers=layers,
@@ -312,6 +316,8 @@ class Conclusion:
                 straight = [hit for hit in where.hits() if way * hit.factor > 0]
                 if (turned and not straight) or (turned and start < L):
                     first = self.blamer.earliest(turned)
+                    if first is not None and self.run.handed_in(first):
+                        break  # as the adapter knows it has to be
                     if first is not None:
                         event = self._of_the_slope(first, turned)
                         quantity = f"delta{start}"
@@ -404,6 +410,8 @@ class Conclusion:
         summed = found and (found.batch or found.sums or any(hit.layout == "number" for hit in found.hits()))
         kept = f"W{layer}_new" not in self._lost_names()
         if event is None and letter == "b" and kept and not summed:
+            event = zeros or self.places.copied_delta(layer)
+        if event is None and letter == "b" and kept and not summed:
             beside = self.state.seen.get(f"dW{layer}")  # there the bias's should stand, too
             event = next(iter(self.blamer.events_of(beside)), None) if beside else None
         if event is None and {f"W{layer}_new", f"b{layer}_new"} & set(self.state.updates) <= self._lost_names():
@@ -493,18 +501,22 @@ class Conclusion:
     def _unknown_update(self, update: Update) -> Finding:
         letter, layer = update.quantity[0], update.layer
         t = self.textbook
-        event = self.places.returned(letter, layer)
-        if event is not None:
-            event = self.blamer.trail.first_unlabelled(event)
-        expected = update_text(update.quantity, layer)
         new = (self.follower.W_new if letter == "W" else self.follower.b_new)[layer - 1]
         old = (t.W if letter == "W" else t.b)[layer - 1]
+        change = new - old
+        one_number = old.size > 1 and np.ptp(change) <= 1e-12 * np.max(np.abs(new))
+        event = self.places.returned(letter, layer)
+        if event is not None and not one_number:
+            event = self.blamer.trail.first_unlabelled(event)
+        expected = update_text(update.quantity, layer)
         computes = self.explainer.computes(event) if event is not None else expected
+        if one_number:
+            computes = f"{letter}{layer} and one number for all of it"
         if computes == expected:  # the update is as it should be, its gradient is not
             computes = "something that nothing explains"
         finding = Finding(
-            None,
-            self._kind_of_unknown(event),
+            "np-scalar-sum" if one_number and t.language == "Python" else None,
+            "bug" if one_number else self._kind_of_unknown(event),
             "update",
             update.quantity,
             layer,
@@ -523,6 +535,8 @@ class Conclusion:
         if finding.event is None:
             finding.event = self.places.nearest(finding)
         if finding.event is not None:
+            stored = self.blamer.stores.only_stored(finding.event) if finding.departures else None
+            finding.event = self.run.filled_by(finding.event) or stored or finding.event
             if finding.kind != "convention" and self.run.node(finding.event).file == self.run.adapter:
                 lost = finding.id in ("update-lost", "bias-missing")
                 finding.event = self.places.out_of_adapter(finding.event, lost) or finding.event

@@ -512,7 +512,7 @@ class Follower:
                 text, value = f"(1/m)·[{delta.text}]·A{layer - 1}ᵀ", delta.value @ state.A[layer - 1].T / t.m
             else:
                 text, value = f"(1/m)·Σ [{delta.text}]", delta.value.mean(axis=1)
-            yield Formula(delta.id, text, value, factors=(delta.value, state.A[layer - 1]))
+            yield Formula(delta.id, text, value, parts=delta.parts, factors=(delta.value, state.A[layer - 1]))
 
     def _gradient_seen(self, formula: Formula) -> Seen:
         """Where a wrong gradient was seen, as a batch's or, where it is made of the samples' own, as theirs."""

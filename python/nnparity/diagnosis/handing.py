@@ -273,15 +273,24 @@ class Handing:
         return max(stores, key=lambda one: one.seq, default=None)
 
     def unused(self, departure):
-        """The assignment of the right value, made of the one that lacks a factor, that nothing reads thereafter."""
+        """Of a right value that nothing reads: the one statement that reads what it is made of, else its assignment."""
         wrong = {hit.ref for hit in departure.seen.hits()}
         for hit in self.follower.present(departure.right.value).hits():
             events = self.run.by_ref.get(hit.ref, ())
             made = [one for one in events if self.run.node(one).kind in ("assign", "after") and self.run.node(one).op]
             read = any(self.run.node(one).kind in READS for one in events)
             for event in [] if read else made:
-                if any(operand.ref in wrong for operand in self.run.operands(event)):
-                    return event
+                lacking = [operand for operand in self.run.operands(event) if operand.ref in wrong]
+                if lacking:
+                    names = {self.run.node(one).text for one in lacking if self.run.node(one).kind == "name"}
+                    uses = {
+                        self.run.node(one).stmt: one
+                        for ref in wrong
+                        for one in self.run.by_ref.get(ref, ())
+                        if one.seq > event.seq and one.frame == event.frame and self.run.node(one).kind == "name"
+                        and self.run.node(one).text in names and self.run.node(one).stmt != self.run.node(event).stmt
+                    }  # fmt: skip
+                    return next(iter(uses.values())) if len(uses) == 1 else event
         return None
 
     def renamed(self, use, refs: set[int]):

@@ -25,7 +25,7 @@ class Helpers:
         return self.right_for_its_input(event, by_output=False)
 
     def right_for_its_input(self, event, by_output: bool = True) -> bool:
-        """The value is an activation, or the derivative of one, of something that the helper received.
+        """The value is an activation, or the derivative of one, of something that the helper received; or a loss.
 
         With `by_output`, also the derivative by what the activation gave, or what the activation itself gives.
         """
@@ -33,6 +33,8 @@ class Helpers:
         function = self.run.frames.get(event.frame)
         if function is None or function.fun is None:
             return False
+        if by_output and _cross_entropy(value, [self.run.value(one) for one in self.run.given(event.frame)]):
+            return True
         for seen in self.run.given(event.frame):
             given = normal_form(self.run.value(seen))
             square = value.shape == (given.size, given.size) and given.ndim == 1 and given.size > 1
@@ -88,6 +90,18 @@ class Helpers:
                 break
             current = later[0]
         return current
+
+
+@book.quiet
+def _cross_entropy(value: np.ndarray, given: list[np.ndarray]) -> bool:
+    """Whether a value holds the terms of a cross-entropy of two arrays that were given."""
+    alike = [one for one in map(normal_form, given) if one.shape == value.shape and one.size > 1]
+    return any(
+        np.allclose(value, terms, rtol=1e-9, atol=0)
+        for y in alike
+        for a in alike
+        for terms in (-y * np.log(a) - (1 - y) * np.log(1 - a), -y * np.log(a))
+    )
 
 
 def _jacobian(value: np.ndarray, given: np.ndarray) -> bool:

@@ -10,7 +10,10 @@ import numpy as np
 from nnparity.diagnosis.blame import Blamer
 from nnparity.diagnosis.finding import Finding
 from nnparity.diagnosis.follow import Departure, Follower, State, Textbook, Update
-from nnparity.diagnosis.run import Run, base_name
+from nnparity.diagnosis.run import PICKS, Run, base_name
+
+#: Operators that only pass on what is there.
+COPIES = {None, "list", "tuple", "c", *PICKS}
 
 
 class Places:
@@ -108,7 +111,8 @@ class Places:
         handed, mixed = None, False
         while waiting:
             current = waiting.pop(0)
-            for operand in self.run.operands(current):
+            same = [one for one in self.run.elements(current) if one.ref == current.ref and one.seq < current.seq]
+            for operand in same or self.run.operands(current):
                 maker = self.run.computed(operand.ref)
                 label = self.blamer.labels.get(operand.ref)
                 computes = self.run.node(current).op in ("-", "+", "*", "-=", "+=", "Map", "mapply")
@@ -118,6 +122,8 @@ class Places:
                 if operand.ref in seen:
                     continue
                 seen.add(operand.ref)
+                if maker is not None and any(inner.ref == operand.ref for inner in self.run.operands(maker)):
+                    maker = None  # a list of what is there already
                 maker = maker or self._turned(operand)
                 if maker is None:
                     waiting.append(operand)  # what was picked out of something
@@ -171,6 +177,18 @@ class Places:
         near = [hit for hit in hits if abs(abs(hit.factor / ratio) - 1) < 1e-4]
         return self.blamer.earliest(near)
 
+    def spoiled(self, quantity: str, ratio: float, common: float):
+        """The first product that gives a factor to a gradient that had been right until then, with or without η."""
+        seen = self.state.seen.get(quantity)
+        factors = {hit.ref: abs(hit.factor / common) for hit in seen.batch} if seen is not None else {}
+        near = lambda factor, value: abs(factor / value - 1) < 1e-4  # noqa: E731
+        due = (1.0, self.textbook.eta)
+        right = {ref for ref, factor in factors.items() if any(near(factor, value) for value in due)}
+        wrong = [self.run.computed(ref) for ref, factor in factors.items()
+                 if ref not in right and any(near(factor, abs(ratio) * value) for value in due)]  # fmt: skip
+        made = [one for one in wrong if one and any(operand.ref in right for operand in self.run.operands(one))]
+        return min(made, key=lambda one: one.seq, default=None)
+
     def beside_the_division(self, summed, update: Update, names: list[str], ratio: float):
         """Of a sum that should be divided: the statement that answers to the one that divides another parameter's sum.
 
@@ -192,6 +210,9 @@ class Places:
             mine = self.returned(update.quantity[0], update.layer)
             if self.run.statement(taken).id in made or mine is None:
                 return mine
+            beside = [one for one in self.run.by_ref.get(summed.ref, ()) if self.run.statement(one).id in made]
+            if beside:  # one statement takes the mean of the one and hands the other on
+                return beside[0]
             if self.run.statement(mine) is self.run.statement(summed):
                 return None
             again = [
@@ -224,13 +245,26 @@ class Places:
             delta = self.state.seen.get(f"delta{self.state.updates[name].layer}")
             taken = self.returned(name[0], self.state.updates[name].layer)
             by_adapter = taken is not None and self.run.node(taken).file == self.run.adapter
-            if delta and all(hit.factor < 0 for hit in delta.hits()) and not by_adapter:
+            kept = delta and all(hit.factor < 0 for hit in delta.hits())
+            if (kept or self._turned_alike(names)) and not by_adapter:
                 continue  # it came turned: what stands behind it takes that into account or does not
             if turned and not [hit for hit in seen.hits() if hit.factor > 0]:
                 first = self.blamer.earliest(turned)
                 if first is not None:
                     return first
         return None
+
+    def _turned_alike(self, names: list[str]) -> bool:
+        """The gradient of another parameter, whose update is right, is turned wherever it was seen."""
+        for other in self.state.updates.values():
+            if other.quantity in names or other.rate >= 0:
+                continue
+            delta, signal = self.state.delta[other.layer], self.state.A[other.layer - 1]
+            first = np.outer(delta[:, 0], signal[:, 0]) if other.quantity[0] == "W" else delta[:, 0]
+            hits = [*self.follower.present(other.right.value).hits(), *self.follower.index.find(first)]
+            if hits and all(hit.factor < 0 for hit in hits):
+                return True
+        return False
 
     def call_for_others(self, update: Update):
         """The call, in the candidate, of the function that updates the other layers."""
@@ -291,6 +325,18 @@ class Places:
                 made_here = any(np.any(self.run.value(operand)) for operand in self.run.operands(event))
                 if (made_here or node.kind == "after") and self.after_forward(event) and not self._filled(event):
                     return event
+        return None
+
+    def copied_delta(self, layer: int):
+        """The assignment of a delta once more, element by element, as the gradient of its biases; of any layer."""
+        for number in sorted(self.state.delta, key=lambda number: number != layer):
+            for ref in {hit.ref for hit in self.follower.present(self.state.delta[number]).hits()}:
+                own = [one for one in self.run.by_ref.get(ref, ()) if self.run.node(one).file != self.run.adapter]
+                for one in own[1:]:
+                    node = self.run.node(one)
+                    made = node.kind == "assign" and node.op not in COPIES and node.id not in self.run.callers
+                    if (made or node.kind == "after") and one.frame == own[0].frame and self.run.value(one).size > 1:
+                        return one
         return None
 
     def _filled(self, event) -> bool:

@@ -87,14 +87,19 @@ def _targets(random, n: int, m: int, targets: str) -> np.ndarray:
 
 
 def _quality(W, b, X) -> float:
-    """1 when every pre-activation is clear of zero and, in a batch, every unit is live for some samples, not all."""
-    score, A = 1.0, X
-    for w, bias in zip(W, b, strict=False):
-        Z = w @ A + bias[:, None]
-        if np.min(np.abs(Z)) < 1e-3:
-            score -= 0.5
-        if X.shape[1] >= 4:
-            mixed = np.mean([(row > 0).any() and (row < 0).any() for row in Z])
-            score -= 0.4 * (1 - mixed) / len(W)
-        A = np.tanh(Z)
+    """1 when every pre-activation is clear of zero and, in a batch, every unit is live for some samples, not all.
+
+    Behind hidden layers of a smooth activation as behind rectifiers, whose own dead units hide what is above them.
+    """
+    score = 1.0
+    for f in (np.tanh, lambda Z: np.maximum(Z, 0.0)):
+        A = X
+        for w, bias in zip(W, b, strict=False):
+            Z = w @ A + bias[:, None]
+            if np.min(np.abs(Z)) < 1e-3:
+                score -= 0.5
+            if X.shape[1] >= 4:
+                mixed = ((Z > 0).any(axis=1) & (Z < 0).any(axis=1)).mean()
+                score -= 0.4 * (1 - mixed) / len(W)
+            A = f(Z)
     return score

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -143,6 +144,37 @@ class Run:
         ]
         return min(events, key=lambda event: event.seq, default=None)
 
+    @cached_property
+    def _by_value(self) -> dict[tuple, list[int]]:
+        """Where a number or a vector was recorded, by what it is."""
+        table = defaultdict(list)
+        for ref, value in self.values.items():
+            if value.ndim < 2 or value.size == 1:
+                table[value.tobytes()].append(ref)
+        return table
+
+    def filled_by(self, event):
+        """Of a list that a statement only gives another name: the expression that computed its elements one by one."""
+        value, node = self.value(event), self.node(event)
+        if node.kind == "after" or node.op not in (None, "tuple", "list") or not 1 < value.size <= MOST_NUMBERS:
+            return None
+        named = node.kind == "assign" and node.op is None
+        before = [one for one in self.by_ref[event.ref] if named and self._computes_before(one, event)]
+        if before and not any(one.seq in self.live for one in before):  # put into a list that is not seen being read
+            return before[-1]
+        made: dict[int, dict[int, Any]] = {}
+        for k, element in enumerate(value if len(value) > 1 else ()):
+            for ref in self._by_value.get(element.tobytes(), ()):
+                for one in self.by_ref[ref]:
+                    if self._computes_before(one, event):
+                        made.setdefault(one.node, {})[k] = one
+        whole = [elements[0] for elements in made.values() if len(elements) == len(value)]
+        return max(whole, key=lambda one: one.seq, default=None)
+
+    def _computes_before(self, one, event) -> bool:
+        node = self.node(one)
+        return node.kind not in READS and node.op is not None and one.frame == event.frame and one.seq < event.seq
+
     def computed(self, ref: int):
         """The innermost event that computed a value: neither a read nor the whole statement around a computation."""
         events = [
@@ -153,6 +185,11 @@ class Run:
         own = [event for event in events if self.node(event).file != self.adapter]
         live = [event for event in own if event.seq in self.live]
         return (live or own or events or [None])[0]
+
+    def handed_in(self, event) -> bool:
+        """The adapter computed that value; the candidate only gave it a name."""
+        first = next((one for one in self.by_ref[event.ref] if self.node(one).kind not in READS), event)
+        return self.node(event).op is None and first is not event and self.node(first).file == self.adapter
 
     def picked_from(self, ref: int):
         """The event that computed the value out of which this one was only ever picked, beside a constant perhaps."""
@@ -214,12 +251,13 @@ class Run:
 
     def given(self, frame: int) -> list:
         """The argument values of the call that opened a frame, all elements of a list."""
-        call, opened = self.call_of(frame), self._opened.get(frame)
-        if call is None or opened is None:
+        call, times = self.call_of(frame), self._times.get(frame)
+        if call is None or times is None:
             return []
         found = []
         for child in self.children.get(call[0], ()):
-            found += self._elements(call[1], child, opened)
+            late = self._elements(call[1], child, times[1])  # R evaluates an argument when it is first asked for
+            found += late if late and late[0].seq > times[0] else self._elements(call[1], child, times[0])
         return found
 
     @cached_property
@@ -228,11 +266,12 @@ class Run:
         return {frame.call_node for frame in self.frames.values() if frame.call_node}
 
     @cached_property
-    def _opened(self) -> dict[int, int]:
-        first: dict[int, int] = {}
+    def _times(self) -> dict[int, tuple[int, int]]:
+        """When the first and the last event of each call happened."""
+        times: dict[int, tuple[int, int]] = {}
         for event in self.events:
-            first.setdefault(event.frame, event.seq)
-        return first
+            times[event.frame] = times.get(event.frame, (event.seq, 0))[0], event.seq
+        return times
 
     def goes_on(self, statement: int) -> bool:
         """Whether a statement adds to what its target holds, or takes away."""

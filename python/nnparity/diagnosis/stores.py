@@ -114,6 +114,19 @@ class Stores:
         named = [one for one in self.run.by_target.get((text, event.frame), ()) if one.seq < event.seq]
         return named[-1] if named else None
 
+    def only_stored(self, event):
+        """The same, where the name is read for nothing else: then it is the computation that is meant."""
+        named = self.stored_from(event)
+        if named is None:
+            return None
+        name, here = self.run.statement(named).target, {self.run.node(event).stmt, self.run.node(named).stmt}
+        for one in self.run.events:
+            node = self.run.node(one)
+            read = (one.frame, node.kind, node.text) == (event.frame, "name", name) and one.seq > named.seq
+            if read and node.stmt not in here:
+                return None
+        return named
+
     def before_stacking(self, event, departure) -> Seen | None:
         """Where the samples' own values were seen, of a value that was only put together from them later."""
         value, index = departure.formula.value, self.follower.index

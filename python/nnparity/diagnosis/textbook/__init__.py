@@ -13,6 +13,7 @@ from nnparity.diagnosis.textbook.formula import (
     delta_of,
     guarded_delta,
     loss_slope,
+    quiet,
     softmax_over,
 )
 from nnparity.diagnosis.textbook.forward import forward_activations, forward_sums
@@ -33,6 +34,7 @@ __all__ = [
     "hidden_deltas",
     "loss_slope",
     "output_deltas",
+    "quiet",
     "softmax_over",
     "weight_gradients",
 ]

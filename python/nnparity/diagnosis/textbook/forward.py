@@ -75,6 +75,12 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
                         "wrong-layer", f"W{layer}·{before} + b{other}", product + np.resize(vector, n)[:, None]
                     )
     extra = 0 if no_bias else bias
+    if no_bias:
+        yield Formula("accumulator-not-reset", f"running sums of W{layer}·{before} over the units",
+                      np.cumsum(product, axis=0))  # fmt: skip
+    if layer - 1 in Z:  # a sum that is not begun anew after the layer before
+        yield Formula("accumulator-not-reset", f"sums of W{layer}·{before} that go on from Z{layer - 1}",
+                      Z[layer - 1][-1:] + np.cumsum(product + extra, axis=0))  # fmt: skip
     if w.shape[0] == w.shape[1]:
         yield Formula("transposed", f"W{layer}ᵀ·{before} + b{layer}", w.T @ a + extra)
         if a.shape == w.shape:
@@ -121,6 +127,7 @@ def forward_activations(Z: np.ndarray, layer: int, wanted: str, known: bool, las
     E = np.exp(Z)
     yield from _softmax_departures(Z, z, S)
     yield Formula(None, f"exp({z} − max), not normalised", np.exp(Z - Z.max(axis=0)))
+    yield Formula(None, f"exp({z}) / Σ {z}", E / Z.sum(axis=0))
     yield Formula("softmax-twice", f"softmax(softmax({z}))", softmax_over(S, 0))
     for inner in ("sigmoid", "relu", "tanh"):
         chained = f"{inner}+softmax"
@@ -138,7 +145,7 @@ def forward_activations(Z: np.ndarray, layer: int, wanted: str, known: bool, las
     yield Formula(None, f"exp({z})", E)
     yield Formula(None, f"sigmoid(−{z})", activation_value("sigmoid", -Z))
     yield Formula(None, f"1 / (1 + exp({z}))", activation_value("sigmoid", -Z))
-    yield Formula(None, f"min(0, {z})", np.minimum(Z, 0))
+    yield Formula(None, f"min(0, {z})", np.minimum(Z, 0), parts=((Z >= 0).astype(float),))
     yield Formula(None, f"|{z}|", np.abs(Z))
     yield Formula("r-pmax-dimension", f"max(0, {z}), one number", np.full(Z.shape, max(0.0, float(Z.max()))))
     yield Formula(None, f"[{z} > 0]", (Z > 0).astype(float))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nnparity.diagnosis.textbook.formula import Formula, quiet
+from nnparity.diagnosis.textbook.formula import Formula, activation_value, quiet
 
 
 @quiet
@@ -38,6 +38,8 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
                 f"(1/m)·{name}·{before}ᵀ filled the other way",
                 gradient.ravel(order=order).reshape(W.shape, order=other),
             )
+        for words, parts in unrolled(d.mean(axis=1), gradient).items():
+            yield Formula("r-byrow", f"dW{layer} out of [{words}] filled the other way", parts[0])
     for words, signal in ((f"Z{layer}", state.Z[layer]), (f"A{layer}", state.A[layer]), ("Y", textbook.Y)):
         if signal.shape == d.shape:
             yield Formula(None, f"(1/m)·{words}·{before}ᵀ", signal @ a.T / m, factors=(signal, a))
@@ -45,6 +47,10 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         yield Formula(
             "batch-lost", f"{name}·{before}ᵀ of the {words} sample only", np.outer(d[:, sample], a[:, sample])
         )
+        for words_of, left, right in ((name, np.broadcast_to(d[:, [sample]], d.shape), a),
+                                      (before, d, np.broadcast_to(a[:, [sample]], a.shape))):  # fmt: skip
+            yield Formula(None, f"(1/m)·{name}·{before}ᵀ, {words_of} always of the {words} sample", left @ right.T / m,
+                          factors=(left, right))  # fmt: skip
     if W.shape[0] > 1 and textbook.language == "Python":  # [[0.0] * n] * h is one row, h times
         rows = (d @ a.T / m).sum(axis=0)
         yield Formula("np-alias", f"(1/m)·{name}·{before}ᵀ summed over the units, in every row",
@@ -56,7 +62,15 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     if W.shape[0] == W.shape[1]:
         yield Formula("weights-for-inputs", f"{name}·{name}ᵀ·W{layer}", d @ d.T @ W)
     yield Formula(None, f"mean({name}), the same for every input", np.broadcast_to(d.mean(axis=1)[:, None], W.shape))
+    if state.A[layer].shape == d.shape:
+        own, every = d * state.A[layer], np.ones_like(a)
+        yield Formula("wrong-layer", f"(1/m)·Σ {name} ⊙ A{layer}, the same for every input", own @ every.T / m,
+                      factors=(own, every))  # fmt: skip
     yield Formula(None, f"(1/m)·|{name}|·{before}ᵀ", np.abs(d) @ a.T / m, factors=(np.abs(d), a))
+    for kind in dict.fromkeys(state.activations[max(0, layer - 2) : layer]):  # the input, activated once more
+        if kind and "softmax" not in kind and kind != "linear":
+            again = activation_value(kind, a, textbook.slope)
+            yield Formula(None, f"(1/m)·{name}·{kind}({before})ᵀ", d @ again.T / m, factors=(d, again))
     yield Formula(None, f"(1/m)·{name}·({before} − 1)ᵀ", d @ (a - 1).T / m, factors=(d, a - 1))
     yield Formula(None, f"(1/m)·{name}·({before}²)ᵀ", d @ (a**2).T / m, factors=(d, a**2))
     if layer == textbook.depth:
@@ -69,6 +83,18 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
             "missing-activation-derivative", f"(1/m)·(W{layer + 1}ᵀ·delta{layer + 1})·{before}ᵀ", back @ a.T / m,
             factors=(back, a), omits=True,
         )  # fmt: skip
+
+
+def unrolled(db: np.ndarray, dW: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """dW and db out of the matrix of both that was written out by rows and read by columns, or the reverse."""
+    found = {}
+    for words, at in (("db, dW", 0), ("dW, db", dW.shape[1])):
+        both = np.insert(dW, at, db, axis=1)
+        by_columns = both.T.ravel().reshape(both.shape)
+        by_rows = both.ravel().reshape(both.shape[::-1]).T
+        for how, turned in (("", by_columns), (" by rows", by_rows)):
+            found[words + how] = np.delete(turned, at, axis=1), turned[:, at]
+    return found
 
 
 @quiet
@@ -89,6 +115,10 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         yield Formula(
             "bias-gradient-collapsed", f"{name} summed over the units (recycled)", np.resize(d.sum(axis=0), n)
         )
+        for k, words in ((0, "first"), (-1, "last")):
+            one = np.broadcast_to(d[[k]], d.shape)
+            yield Formula("bias-gradient-collapsed", f"(1/m)·Σ {name} of the {words} unit, for every unit",
+                          one.mean(axis=1), factors=(one,))  # fmt: skip
     for sample, words in ((0, "first"), (m - 1, "last")):
         yield Formula("batch-lost", f"{name} of the {words} sample only", d[:, sample])
     for other, delta in state.delta.items():
@@ -99,6 +129,10 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         yield Formula(None, f"(1/m)·Σ A{layer}", state.A[layer].mean(axis=1), factors=(state.A[layer],))
         yield Formula(None, f"(1/m)·Σ {name} ⊙ A{layer}", (d * state.A[layer]).mean(axis=1))
     yield Formula("bias-gradient-collapsed", f"one number, the max of {name}", np.full(n, d.max()))
+    gradient = d @ state.A[layer - 1].T / m
+    if min(gradient.shape) > 1:
+        for words, parts in unrolled(d.mean(axis=1), gradient).items():
+            yield Formula("r-byrow", f"db{layer} out of [{words}] filled the other way", parts[1])
     b = textbook.b[layer - 1]
     yield Formula(None, f"(1/m)·Σ {name} ⊙ b{layer}", d.mean(axis=1) * b)
     if layer == textbook.depth:

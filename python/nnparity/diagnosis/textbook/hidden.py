@@ -52,8 +52,16 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
     for other, delta in state.delta.items():
         if other != layer + 1 and delta.shape[0] == w.shape[0]:
             backs.append(Formula("wrong-layer", f"W{layer + 1}ᵀ·delta{other}", w.T @ delta))
-    if d.shape[0] == w.shape[1]:
-        backs.append(Formula(None, f"delta{layer + 1}", d))
+    if d.shape[0] in (1, w.shape[1]):
+        backs.append(Formula(None, f"delta{layer + 1}", np.broadcast_to(d, A.shape)))
+    if layer + 2 in state.delta:  # as it came down, before the derivative of the layer above
+        down = w.T @ (W[layer + 1].T @ state.delta[layer + 2])
+        text = f"W{layer + 1}ᵀ·(W{layer + 2}ᵀ·delta{layer + 2})"
+        backs.append(Formula("missing-activation-derivative", text, down))
+    if textbook.language == "R":
+        rows = d * w.sum(axis=1, keepdims=True)
+        backs.append(Formula("r-recycling", f"delta{layer + 1} ⊙ the sums of W{layer + 1} over its inputs, recycled",
+                             np.column_stack([np.resize(row, w.shape[1]) for row in rows.T]), parts=(rows,)))
     error = state.A[L] - textbook.Y
     if layer == L - 1:
         backs.append(Formula("missing-activation-derivative", f"W{layer + 1}ᵀ·(A{L} − Y)", w.T @ error))
@@ -81,7 +89,8 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
                     parts=() if factor.omits else (factor.value,),
                 )
             elif factor.right or factor.omits or back.id == "stale-weights-in-delta":
-                yield Formula(back.id, f"({back.text}) ⊙ {factor.text}", back.value * factor.value, parts=(back.value,))
+                parts = back.parts or (back.value,)
+                yield Formula(back.id, f"({back.text}) ⊙ {factor.text}", back.value * factor.value, parts=parts)
     dA = backs[0].value
     if name == "leaky_relu":
         for kept in (dA > 0, dA < 0):  # of code that keeps −delta, too
@@ -92,6 +101,9 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
             less = np.delete(w, k, axis=0).T @ np.delete(d, k, axis=0)
             yield Formula(None, f"(W{layer + 1}ᵀ·delta{layer + 1} without its {words} unit) ⊙ {name}′(Z{layer})",
                           less * activation_slope(name, Z, textbook.slope), parts=(less,))  # fmt: skip
+            alone = np.outer(w[k], d[k])
+            yield Formula(None, f"(W{layer + 1}ᵀ·delta{layer + 1} of its {words} unit alone) ⊙ {name}′(Z{layer})",
+                          alone * activation_slope(name, Z, textbook.slope), parts=(alone,))  # fmt: skip
     if name == "relu":
         yield Formula("relu-mask-wrong", f"[W{layer + 1}ᵀ·delta{layer + 1} > 0] as mask", dA * (dA > 0))
         yield Formula("relu-mask-wrong", f"[W{layer + 1}ᵀ·delta{layer + 1} < 0] as mask", dA * (dA < 0))

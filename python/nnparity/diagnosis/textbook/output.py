@@ -123,6 +123,9 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
             f"½Σ({a} − {y})² per sample{tail}",
             np.broadcast_to(squared.sum(axis=0), A.shape) * factor.value,
         )
+        crossed = -Y * np.log(A) - (1 - Y) * np.log(1 - A)
+        yield Formula(None, f"the terms of binary_cross_entropy{tail}", crossed * factor.value, parts=(crossed,))
+        yield Formula(None, f"−{y} ln {a}{tail}", -Y * np.log(A) * factor.value)
         yield Formula(None, f"|{a} − {y}|{tail}", np.abs(error) * factor.value)
         yield Formula(None, f"({a} + {y}){tail}", (A + Y) * factor.value, parts=(A + Y,))
         yield Formula(None, f"{a}{tail}", A * factor.value)
@@ -172,7 +175,7 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
         yield Formula(
             "shuffle-unpaired", f"({a} − {y} in reverse){tail}", (A - Y[:, ::-1]) * factor.value, parts=(Y[:, ::-1],)
         )
-        yield Formula("wrong-layer", f"(Z{L} − {y}){tail}", (Z - Y) * factor.value, parts=(Z - Y,))
+        yield Formula("wrong-layer", f"(Z{L} − {y}){tail}", (Z - Y) * factor.value, parts=(Z - Y,), used=(Z,))
         yield Formula(
             None,
             f"mean error of the batch{tail}",
