@@ -172,13 +172,13 @@ class Conclusion:
         right = self.state.rights[quantity]
         words = self._factor_words(ratio)
         computes, expected = f"{words}[{right.text}]", right.text
-        event = self.places.spoiled(quantity, ratio, common)
+        event, taken = self.places.spoiled(quantity, ratio, common), self.places.returned(letter, update.layer)
         if event is not None:
-            quantity, expected = names[0], update_text(names[0], update.layer)
-            computes = expected.replace("η·", f"η·{words}")
+            if taken is not None and self.run.statement(event) is self.run.statement(taken):
+                quantity, expected = names[0], update_text(names[0], update.layer)
+                computes = expected.replace("η·", f"η·{words}")
         elif not self._sibling_alike(quantity, ratio, names):
             event = self.places.scaled_event(quantity, ratio * common)
-        taken = self.places.returned(letter, update.layer)
         event = event or taken
         if id == "sum-for-mean" and event is not None and event is not taken and expected == right.text:
             beside = self.places.beside_the_division(event, update, names, ratio)
