@@ -372,3 +372,101 @@ def test_weights_that_a_step_of_rate_one_has_changed_already(tmp_path, ending):
     file.write_text("\n".join(lines))
     first = diagnose(file, sizes=[4, 6, 3]).report["findings"][0]
     assert (first["id"], first["line"], first["quantity"]) == ("stale-weights-in-delta", at + 2, "delta1")
+
+
+# -- an error that the adapter turns, and layers that step with it ---
+
+TURNED = {
+    "py": """
+import numpy as np
+
+class Layer:
+    def ahead(self, x):
+        self.x = x
+        self.y = 1 / (1 + np.exp(-(self.w @ x + self.c)))
+        return self.y
+
+    def back(self, error, rate):
+        e = error
+        d = self.y * (1 - self.y) * e
+        down = self.w.T @ d
+        self.w += rate * np.outer(d, self.x)
+        self.c += rate * d
+        return down
+""",
+    "R": """
+ahead <- function(layer, x) {
+  layer$x <- x
+  layer$y <- as.vector(1 / (1 + exp(-(layer$w %*% x + layer$c))))
+  layer
+}
+
+back <- function(layer, error, rate) {
+  e <- error
+  d <- layer$y * (1 - layer$y) * e
+  layer$down <- as.vector(t(layer$w) %*% d)
+  layer$w <- layer$w + rate * outer(d, layer$x)
+  layer$c <- layer$c + rate * d
+  layer
+}
+""",
+}
+TURNING = {
+    "py": """
+import numpy as np
+
+def step(W, b, X, Y, eta):
+    m, W_new, b_new = X.shape[1], [0 * w for w in W], [0 * v for v in b]
+    for i in range(m):
+        layers = [Layer() for _ in W]
+        a = X[:, i]
+        for layer, w, v in zip(layers, W, b):
+            layer.w, layer.c = w.copy(), v.copy()
+            a = layer.ahead(a)
+        error = Y[:, i] - a
+        for layer in reversed(layers):
+            error = layer.back(error, eta)
+        W_new = [w + layer.w / m for w, layer in zip(W_new, layers)]
+        b_new = [v + layer.c / m for v, layer in zip(b_new, layers)]
+    return W_new, b_new
+""",
+    "R": """
+step <- function(W, b, X, Y, eta) {
+  m <- ncol(X)
+  new <- list(W = lapply(W, function(w) 0 * w), b = lapply(b, function(v) 0 * v))
+  for (i in seq_len(m)) {
+    layers <- Map(function(w, v) list(w = w, c = v), W, b)
+    a <- X[, i]
+    for (l in seq_along(layers)) {
+      layers[[l]] <- ahead(layers[[l]], a)
+      a <- layers[[l]]$y
+    }
+    error <- Y[, i] - a
+    for (l in rev(seq_along(layers))) {
+      layers[[l]] <- back(layers[[l]], error, eta)
+      error <- layers[[l]]$down
+    }
+    for (l in seq_along(layers)) {
+      new$W[[l]] <- new$W[[l]] + layers[[l]]$w / m
+      new$b[[l]] <- new$b[[l]] + layers[[l]]$c / m
+    }
+  }
+  new
+}
+""",
+}
+
+
+@pytest.mark.parametrize("parameter", ["w", "c"])
+def test_an_error_that_the_adapter_turns_is_right(tmp_path, ending, parameter):
+    file, adapter = tmp_path / f"layers.{ending}", tmp_path / f"adapter.{ending}"
+    file.write_text(TURNED[ending])
+    adapter.write_text(TURNING[ending])
+    assert diagnose(file, adapter, sizes=[4, 6, 5, 3]).report["verdict"] == "ok"
+    was = {"py": f"self.{parameter} += rate", "R": f"layer${parameter} + rate"}[ending]
+    source = TURNED[ending].replace(was, was.replace("+", "-"))
+    assert source != TURNED[ending]
+    file.write_text(source)
+    first = diagnose(file, adapter, sizes=[4, 6, 5, 3]).report["findings"][0]
+    assert (first["id"], first["file"]) == ("ascent", file.name)
+    assert was.replace("+", "-") in source.split("\n")[first["line"] - 1]
