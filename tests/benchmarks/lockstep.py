@@ -7,18 +7,23 @@ are taken within a round.
 """
 
 import argparse
-import time
+import os
 
-import numpy as np
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
 
-from nnparity.arithmetic import get_arithmetic
-from nnparity.bridge import open_bridge
-from nnparity.datasets import load_data, one_hot
-from nnparity.network import define_network, gradient_step
-from nnparity.optimizers import define_optimizer
-from nnparity.parity import run_parity
-from nnparity.sides import PythonSide, RSide, Start
-from nnparity.training import take_columns
+import time  # noqa: E402 (threads first)
+
+import numpy as np  # noqa: E402
+
+from nnparity.arithmetic import get_arithmetic  # noqa: E402
+from nnparity.bridge import open_bridge  # noqa: E402
+from nnparity.datasets import load_data, one_hot  # noqa: E402
+from nnparity.network import define_network, gradient_step  # noqa: E402
+from nnparity.optimizers import define_optimizer  # noqa: E402
+from nnparity.parity import run_parity  # noqa: E402
+from nnparity.sides import PythonSide, RSide, Start  # noqa: E402
+from nnparity.training import take_columns  # noqa: E402
 
 
 def python_epoch(start, X, Y, batch):
