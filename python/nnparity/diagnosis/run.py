@@ -251,13 +251,12 @@ class Run:
 
     def given(self, frame: int) -> list:
         """The argument values of the call that opened a frame, all elements of a list."""
-        call, times = self.call_of(frame), self._times.get(frame)
-        if call is None or times is None:
+        call, opened = self.call_of(frame), self._opened.get(frame)
+        if call is None or opened is None:
             return []
         found = []
         for child in self.children.get(call[0], ()):
-            late = self._elements(call[1], child, times[1])  # R evaluates an argument when it is first asked for
-            found += late if late and late[0].seq > times[0] else self._elements(call[1], child, times[0])
+            found += self._elements(call[1], child, opened)
         return found
 
     @cached_property
@@ -266,12 +265,11 @@ class Run:
         return {frame.call_node for frame in self.frames.values() if frame.call_node}
 
     @cached_property
-    def _times(self) -> dict[int, tuple[int, int]]:
-        """When the first and the last event of each call happened."""
-        times: dict[int, tuple[int, int]] = {}
+    def _opened(self) -> dict[int, int]:
+        first: dict[int, int] = {}
         for event in self.events:
-            times[event.frame] = times.get(event.frame, (event.seq, 0))[0], event.seq
-        return times
+            first.setdefault(event.frame, event.seq)
+        return first
 
     def goes_on(self, statement: int) -> bool:
         """Whether a statement adds to what its target holds, or takes away."""
