@@ -9,7 +9,8 @@ import numpy as np
 from nnparity.diagnosis.matching import proportion
 from nnparity.diagnosis.plain import plain_pass
 
-# A step agrees with the textbook's up to this, relative to its largest element: guards such as 1e-8 in a division show.
+# A returned parameter is the textbook's up to this, relative to its largest element: a small number that keeps a
+# division from zero, such as 1e-8, shows in it.
 SAME = 1e-6
 
 

@@ -136,45 +136,16 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
             None, f"({a} − {y})/({a}(1 − {a})){tail}", error / (A * (1 - A)) * factor.value, omits=factor.text == "1"
         )
         yield Formula(None, f"({y}/{a} + (1 − {y})/(1 − {a})){tail}", (Y / A + (1 - Y) / (1 - A)) * factor.value)
-        yield Formula(
-            "label-encoding",
-            f"({a} − {y} shifted by one class){tail}",
-            (A - np.roll(Y, 1, axis=0)) * factor.value,
-            parts=(np.roll(Y, 1, axis=0),),
-        )
-        yield Formula(
-            "label-encoding",
-            f"({a} − {y} shifted by one class){tail}",
-            (A - np.roll(Y, -1, axis=0)) * factor.value,
-            parts=(np.roll(Y, -1, axis=0),),
-        )
-        yield Formula(
-            "label-encoding",
-            f"({a} − {y} with classes shifted){tail}",
-            (A - _dropped(Y, 1)) * factor.value,
-            parts=(_dropped(Y, 1),),
-        )
-        yield Formula(
-            "label-encoding",
-            f"({a} − {y} with classes shifted){tail}",
-            (A - _dropped(Y, -1)) * factor.value,
-            parts=(_dropped(Y, -1),),
-        )
-        yield Formula(
-            "shuffle-unpaired",
-            f"({a} − {y} of the sample before){tail}",
-            (A - np.roll(Y, 1, axis=1)) * factor.value,
-            parts=(np.roll(Y, 1, axis=1),),
-        )
-        yield Formula(
-            "shuffle-unpaired",
-            f"({a} − {y} of the sample behind){tail}",
-            (A - np.roll(Y, -1, axis=1)) * factor.value,
-            parts=(np.roll(Y, -1, axis=1),),
-        )
-        yield Formula(
-            "shuffle-unpaired", f"({a} − {y} in reverse){tail}", (A - Y[:, ::-1]) * factor.value, parts=(Y[:, ::-1],)
-        )
+        for id, words, targets in (
+            ("label-encoding", "shifted by one class", np.roll(Y, 1, axis=0)),
+            ("label-encoding", "shifted by one class", np.roll(Y, -1, axis=0)),
+            ("label-encoding", "with classes shifted", _dropped(Y, 1)),
+            ("label-encoding", "with classes shifted", _dropped(Y, -1)),
+            ("shuffle-unpaired", "of the sample before", np.roll(Y, 1, axis=1)),
+            ("shuffle-unpaired", "of the sample behind", np.roll(Y, -1, axis=1)),
+            ("shuffle-unpaired", "in reverse", Y[:, ::-1]),
+        ):
+            yield Formula(id, f"({a} − {y} {words}){tail}", (A - targets) * factor.value, parts=(targets,))
         yield Formula("wrong-layer", f"(Z{L} − {y}){tail}", (Z - Y) * factor.value, parts=(Z - Y,), used=(Z,))
         yield Formula(
             None,
