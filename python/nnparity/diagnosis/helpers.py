@@ -60,20 +60,22 @@ class Helpers:
         return any(abs(other.seq - argument.seq) == 1 for other in around)
 
     def right_elsewhere(self, event) -> bool:
-        """Another call of the same function gave, at the same place, a value that the textbook knows."""
+        """Most calls of the same function from another place gave a value that the textbook knows."""
         mine = self.run.frames.get(event.frame)
         if mine is None or mine.fun is None or mine.call_node is None:
             return False
         number = self.run.value(event).size < 2
-        calls = set()
+        places: dict[int, list[bool]] = {}
         for other in self.run.by_node.get(event.node, ()):
             frame = self.run.frames.get(other.frame)
             if other.frame != event.frame and frame is not None and frame.call_node != mine.call_node:
                 label = self.labels.get(other.ref)
                 known = label.quantity or "step" if label is not None and label.right else ""
-                if known and (self.run.value(other).size > 1 or (number and known != "step")):
-                    calls.add(frame.call_node)
-        return len(calls) >= (2 if number else 1)  # numbers are added and multiplied everywhere
+                right = bool(known) and (self.run.value(other).size > 1 or (number and known != "step"))
+                places.setdefault(frame.call_node, []).append(right)
+        if number:  # numbers are added and multiplied everywhere
+            return sum(map(any, places.values())) >= 2
+        return any(2 * sum(rights) > len(rights) for rights in places.values())  # |z| is a rectifier where z > 0
 
     def above_the_engine(self, event):
         """What a function that adds any two numbers was asked to add is a matter of its callers."""
