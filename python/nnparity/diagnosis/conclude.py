@@ -367,7 +367,10 @@ class Conclusion:
         """The error, where several statements would have to turn the steps; what it misses, and the right of that."""
         L = self.textbook.depth
         updates = [self.places.returned(name[0], int(name[1:-4])) for name in names]
-        own = {self.run.statement(one).id for one in updates if one and self.run.node(one).file != self.run.adapter}
+        adapter = self.run.adapter
+        updates = [self.places.out_of_adapter(one) or one if one and self.run.node(one).file == adapter else one
+                   for one in updates]  # fmt: skip
+        own = {self.run.statement(one).id for one in updates if one and self.run.node(one).file != adapter}
         events = self.blamer.events_of(self.follower.present(self.state.A[L] - self.textbook.Y))
         if len(own) == 1 or not events:
             return None, names[0], update_text(names[0], self.state.updates[names[0]].layer)
@@ -410,15 +413,16 @@ class Conclusion:
         summed = found and (found.batch or found.sums or any(hit.layout == "number" for hit in found.hits()))
         kept = f"W{layer}_new" not in self._lost_names()
         if event is None and letter == "b" and kept and not summed:
-            event = zeros or self.places.copied_delta(layer)
+            event = zeros or self.places.copied_delta([layer])
         if event is None and letter == "b" and kept and not summed:
             beside = self.state.seen.get(f"dW{layer}")  # there the bias's should stand, too
             event = next(iter(self.blamer.events_of(beside)), None) if beside else None
+            event = event or self.places.copied_delta(sorted(self.state.delta))
         if event is None and {f"W{layer}_new", f"b{layer}_new"} & set(self.state.updates) <= self._lost_names():
             event = self.places.call_for_others(update)
         if event is None:
             event = self.places.update_of_others(update)
-        if event is None and letter == "b":
+        if event is None:
             event = self.places.kept_as_it_was(old, self.places.first_gradient(letter, layer))
         if event is None:
             other = "b" if letter == "W" else "W"
@@ -535,12 +539,22 @@ class Conclusion:
         if finding.event is None:
             finding.event = self.places.nearest(finding)
         if finding.event is not None:
-            stored = self.blamer.stores.only_stored(finding.event) if finding.departures else None
-            finding.event = self.run.filled_by(finding.event) or stored or finding.event
+            finding.event = self._where_computed(finding.event, finding) or finding.event
             if finding.kind != "convention" and self.run.node(finding.event).file == self.run.adapter:
                 lost = finding.id in ("update-lost", "bias-missing")
-                finding.event = self.places.out_of_adapter(finding.event, lost) or finding.event
+                outside = self.places.out_of_adapter(finding.event, lost)
+                if outside is not None:
+                    if not finding.departures and finding.id is None:
+                        outside = self.blamer.trail.first_unlabelled(outside)
+                    finding.event = self._where_computed(outside, finding) or outside
             finding.place = self.run.place(self.run.statement(finding.event))
         if not finding.fix:
             finding.fix = fix_for(finding.id, finding.quantity, finding.expected)
         return finding
+
+    def _where_computed(self, event, finding: Finding):
+        """Of a value that a statement only puts into a list, or gives another name: the expression that computed it."""
+        known = self.labels.get(event.ref)
+        right = known is not None and known.right
+        stored = self.blamer.stores.only_stored(event, right) if finding.departures else None
+        return self.run.filled_by(event) or stored

@@ -327,9 +327,9 @@ class Places:
                     return event
         return None
 
-    def copied_delta(self, layer: int):
-        """The assignment of a delta once more, element by element, as the gradient of its biases; of any layer."""
-        for number in sorted(self.state.delta, key=lambda number: number != layer):
+    def copied_delta(self, layers: list[int]):
+        """The assignment of a layer's delta once more, element by element, as the gradient of its biases."""
+        for number in layers:
             for ref in {hit.ref for hit in self.follower.present(self.state.delta[number]).hits()}:
                 own = [one for one in self.run.by_ref.get(ref, ()) if self.run.node(one).file != self.run.adapter]
                 for one in own[1:]:

@@ -74,7 +74,7 @@ def injections(finding: Finding, run: Run, textbook, follower, state) -> list[tu
         seen: Seen = departure.seen
         wrong, right = departure.formula.value, rights.get(departure.quantity, departure.right.value)
         if departure.formula.text == "?" and departure.quantity.startswith("delta"):
-            right = right * _scale_above(departure.layer, state)
+            right = right * _scale_above(departure, run, state, finding.departures)
         for hit in seen.batch:
             event = _origin(run, hit.ref, finding)
             if event is not None:
@@ -102,11 +102,21 @@ def injections(finding: Finding, run: Run, textbook, follower, state) -> list[tu
     return [(node, occ, path, array) for (node, occ, path), array in found.items()]
 
 
-def _scale_above(layer: int, state) -> float:
-    """The constant that the delta of the layer above carries, and this layer's with it; 1 where it carries none."""
-    above = state.seen.get(f"delta{layer + 1}")
-    factors = [hit.factor for hit in above.hits()] if above else []
-    return 1.0 if not factors or any(abs(abs(factor) - 1) < 1e-9 for factor in factors) else factors[0]
+def _scale_above(departure, run: Run, state, unknown) -> float:
+    """The constant that the delta of the layer above last had before a wrong delta was computed from it; 1 for none.
+
+    Of a delta above that is among the unknown ones, it is the constant of the one above that.
+    """
+    above, hits = state.seen.get(f"delta{departure.layer + 1}"), departure.seen.hits()
+    firsts = [event.seq for hit in hits if (event := run.computed(hit.ref)) is not None]
+    if not above or not firsts:
+        return 1.0
+    higher = [one for one in unknown if one.quantity == f"delta{departure.layer + 1}" and one.formula.text == "?"]
+    if higher:
+        return _scale_above(higher[0], run, state, unknown)
+    made = [(run.computed(hit.ref), hit.factor) for hit in above.hits()]
+    before = [(event.seq, factor) for event, factor in made if event is not None and event.seq < min(firsts)]
+    return max(before, default=(0, 1.0))[1]
 
 
 def _origin(run: Run, ref: int, finding: Finding):

@@ -14,6 +14,9 @@ import numpy as np
 READS = {"name", "index", "constant"}
 #: Operators that pick one of several values.
 PICKS = {"[[", "[", "$", "@", "[]", "."}
+#: Functions that call another one for each element.
+APPLIES = {"apply", "sapply", "lapply", "vapply", "mapply", "Map", "Reduce", "outer", "map", "np.vectorize",
+           "np.apply_along_axis"}  # fmt: skip
 #: Functions that find a value by the name it has.
 LOOKS_UP = {"get", "mget", "get0", "getattr"}
 #: Elements of an array that is searched for a number.
@@ -124,6 +127,30 @@ class Run:
             takes = [one for one in found if self.node(one).text == filled[1]]
             found = [one for one in found if one not in takes[-1:]]
         return found
+
+    def given_back(self, event) -> list:
+        """What the function gave back, the last time, that an expression of the apply family called for each element."""
+        if self.node(event).op not in APPLIES:
+            return []
+        frames = self.called_from.get((event.node, event.frame), ())
+        returns = [one for frame in frames for one in self.by_frame.get(frame, ())
+                   if one.seq < event.seq and self.node(one).kind == "return"]  # fmt: skip
+        return returns[-1:]
+
+    @cached_property
+    def called_from(self) -> dict[tuple[int, int], list[int]]:
+        """The frames that an expression, in one call of its function, opened."""
+        table = defaultdict(list)
+        for id, frame in self.frames.items():
+            table[frame.call_node, frame.parent].append(id)
+        return table
+
+    @cached_property
+    def by_frame(self) -> dict[int, list]:
+        table = defaultdict(list)
+        for event in self.events:
+            table[event.frame].append(event)
+        return table
 
     def producer(self, ref: int):
         """The first event that had this very value: where it was computed."""

@@ -114,11 +114,11 @@ class Stores:
         named = [one for one in self.run.by_target.get((text, event.frame), ()) if one.seq < event.seq]
         return named[-1] if named else None
 
-    def only_stored(self, event):
-        """The same, where the name is read for nothing else: then it is the computation that is meant."""
+    def only_stored(self, event, right: bool):
+        """The same, where the number is wrong, or the name is read for nothing else: the computation is meant."""
         named = self.stored_from(event)
-        if named is None:
-            return None
+        if named is None or not right:
+            return named
         name, here = self.run.statement(named).target, {self.run.node(event).stmt, self.run.node(named).stmt}
         for one in self.run.events:
             node = self.run.node(one)

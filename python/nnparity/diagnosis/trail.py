@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import cached_property
+
 import numpy as np
 
 from nnparity.diagnosis.helpers import Helpers
@@ -24,39 +27,64 @@ class Trail:
             if current.ref in visited:
                 return current
             visited.add(current.ref)
-            deeper = None
-            for operand in self._operands_through_calls(current):
-                if operand.ref in visited or operand.ref == current.ref:
-                    continue
-                label = self.labels.get(operand.ref)
-                value = self.run.value(operand)
-                number = self.run.node(current).kind == "after" or self.run.value(current).size == 1
-                if (label is not None and label.right) or not self._telling(value, number):
-                    continue
-                source = self.run.computed_before(operand.ref, current.seq)
-                if source is None and self.run.node(operand).kind == "index":  # picked out of a value
-                    whole = next(iter(self.run.operands(operand)), None)
-                    known = self.labels.get(whole.ref) if whole is not None else None
-                    if whole is not None and (known is None or not known.right):
-                        source = self.run.computed_before(whole.ref, current.seq)
-                if source is None and value.size == 1:
-                    source = self.run.stored(float(value.ravel()[0]))
-                if source is not None and self.run.node(source).file == self.run.adapter != self.run.node(current).file:
-                    continue
-                helper = source is not None and source.frame != current.frame
-                if helper and self.helpers.right_for_its_input(source):
-                    continue
-                if source is not None and source.seq < current.seq:
-                    deeper = source
-                    break
-            if deeper is None:
+            sources = self._unlabelled_sources(current, visited)
+            elsewhere = [one for one in sources if not self._made_of_right_ones(one, current)]
+            if not sources:
                 return current
-            current = deeper
+            current = (elsewhere or sources)[0]
         return current
+
+    def _unlabelled_sources(self, current, visited: set[int]) -> list:
+        """Where the operands of an expression that nothing explains were computed."""
+        found = []
+        for operand in self._operands_through_calls(current):
+            if operand.ref in visited or operand.ref == current.ref:
+                continue
+            label = self.labels.get(operand.ref)
+            value = self.run.value(operand)
+            number = self.run.node(current).kind == "after" or self.run.value(current).size == 1
+            if (label is not None and label.right) or not self._telling(value, number) or self._all_parameters(value):
+                continue
+            source = self.run.computed_before(operand.ref, current.seq)
+            if source is None and self.run.node(operand).kind == "index":  # picked out of a value
+                whole = next(iter(self.run.operands(operand)), None)
+                known = self.labels.get(whole.ref) if whole is not None else None
+                wrong = whole is not None and (known is None or not known.right)
+                if whole is not None and wrong and not self._all_parameters(self.run.value(whole)):
+                    source = self.run.computed_before(whole.ref, current.seq)
+            if source is None and value.size == 1:
+                source = self.run.stored(float(value.ravel()[0]))
+            if source is not None and self.run.node(source).file == self.run.adapter != self.run.node(current).file:
+                continue
+            helper = source is not None and source.frame != current.frame
+            if helper and self.helpers.right_for_its_input(source):
+                continue
+            if source is not None and source.seq < current.seq:
+                found.append(source)
+        return found
+
+    @cached_property
+    def _parameters(self) -> np.ndarray:
+        """Every number of the weights and biases that step was given."""
+        found = {label.text: self.run.values[ref] for ref, label in self.labels.items()
+                 if label.right and re.fullmatch(r"[Wb]\d+", label.text)}  # fmt: skip
+        return np.unique(np.concatenate([np.ravel(value) for value in found.values()])) if found else np.empty(0)
+
+    def _all_parameters(self, value: np.ndarray) -> bool:
+        """The value holds all parameters, as one flat vector does: they are right in it."""
+        known = self._parameters
+        return 0 < known.size <= value.size and bool(np.isin(known, value).all())
+
+    def _made_of_right_ones(self, source, current) -> bool:
+        """A part of the same statement whose operands are all known and right: it says nothing of the place."""
+        if self.run.statement(source) is not self.run.statement(current):
+            return False
+        labels = [self.labels.get(operand.ref) for operand in self.run.operands(source)]
+        return bool(labels) and all(label is not None and label.right for label in labels)
 
     def _operands_through_calls(self, event):
         """Operands of an expression; of a statement, those of the computation that gave its value."""
-        operands = self.run.operands(event)
+        operands = [*self.run.operands(event), *self.run.given_back(event)]
         if self.run.node(event).kind == "after":
             root = self.run.operand(event, self.run.node(event).stmt)
             operands = [root] if root is not None else operands
@@ -72,8 +100,10 @@ class Trail:
 
     @staticmethod
     def _telling(value: np.ndarray, number: bool) -> bool:
-        """Whether an operand may carry a fault on: no constant; a single number only into a number."""
+        """Whether an operand may carry a fault on: no constant, no 1, 2, 3 …; a single number only into a number."""
         finite = value[np.isfinite(value)]
+        if value.ndim == 1 and value.size > 1 and np.array_equal(value, value[0] + np.arange(value.size)):
+            return False
         if value.size < 2:
             return number and finite.size == 1 and float(finite.ravel()[0]) != round(float(finite.ravel()[0]), 3)
         return bool(np.ptp(finite) > 0) if finite.size else True

@@ -172,15 +172,17 @@ def _softmax_departures(Z: np.ndarray, z: str, right: np.ndarray) -> Iterator[Fo
     for shift, amount in shifts:
         E = np.exp(Z - amount)
         norms = [
-            ("Σ", np.broadcast_to(E.sum(axis=0), Z.shape)),
-            ("Σ over the samples", np.broadcast_to(E.sum(axis=1, keepdims=True), Z.shape)),
-            ("Σ over the whole matrix", np.full(Z.shape, E.sum())),
-            ("Σ, recycled", recycled(E.sum(axis=0), n, m)),
-            ("Σ over the samples, recycled", recycled(E.sum(axis=1), m, n).T),
-            ("its maximum", np.broadcast_to(E.max(axis=0), Z.shape)),
+            ("Σ", np.broadcast_to(E.sum(axis=0), Z.shape), ()),
+            ("Σ over the samples", np.broadcast_to(E.sum(axis=1, keepdims=True), Z.shape), (1,)),
+            ("Σ over the whole matrix", np.full(Z.shape, E.sum()), (None,)),
+            ("Σ, recycled", recycled(E.sum(axis=0), n, m), ()),
+            ("Σ over the samples, recycled", recycled(E.sum(axis=1), m, n).T, ()),
+            ("its maximum", np.broadcast_to(E.max(axis=0), Z.shape), ()),
         ]
-        for words, norm in norms:
+        for words, norm, axes in norms:
             value = E / norm
             if not np.allclose(value, right, rtol=1e-9, atol=0):
                 shifted = (Z - amount,) if "each unit" in shift or "recycled" in shift else ()
-                yield Formula("softmax-axis", f"exp({z}{shift}) / {words}", value, parts=shifted)
+                # The quotient is the same for every constant that is taken from all of Z; its norm is not.
+                sums = [np.exp(Z - c).sum(axis=axis) for axis in axes if not shifted for c in (0.0, Z.max())]
+                yield Formula("softmax-axis", f"exp({z}{shift}) / {words}", value, parts=(*shifted, *sums))
