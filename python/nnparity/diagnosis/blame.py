@@ -120,8 +120,11 @@ class Blamer:
             if departure.quantity[0] == "A" and stacked is None:
                 use = self.handing.use_of_part(events[0], formula.value)
                 handed = self.handing.handed_on(use, formula.value) if use is not None else None
+                refs = {hit.ref for hit in self.follower.present(formula.value).hits()}
+                handed = handed or self.handing.copied(refs, events[0], use, None)
                 if handed is not None:
                     return handed
+                events[0] = self.trail.asked_for(events[0])
             omission = start or self.trail.before_picking(self.handing.omission(events[0], departure), same_name=True)
             return self.trail.helpers.above_the_engine(omission) if self.run.value(omission).size == 1 else omission
         if departure.quantity.startswith("db") and formula.factors:

@@ -40,6 +40,8 @@ class Conclusion:
             event = self.places.first_update(departure.layer)
         if departure.formula.id == "batch-lost" and event is None:
             event = self.places.short_loop(departure)
+        if departure.formula.id in ("r-byrow", "transposed") and departure.quantity.startswith("dW"):
+            event = self.places.unrolled(departure, event)
         if event is None:
             event = self.places.fallback(departure)
         if departure.formula.id == "wrong-layer" and event is not None:

@@ -65,6 +65,16 @@ class Places:
                 return events[0]
         return None
 
+    def unrolled(self, departure: Departure, event):
+        """Of a gradient that lies the other way in one long vector: the last statement that had it as a matrix."""
+        if event is not None and self.run.value(event).ndim > 1:
+            return event
+        value = departure.right.value
+        refs = {hit.ref for hit in [*self.follower.present(value).batch, *self.follower.index.inside(value)]}
+        made = [one for ref in refs if self.run.values[ref].ndim > 1 for one in self.run.by_ref[ref]]
+        own = [one for one in made if self.run.node(one).file != self.run.adapter]
+        return max(own, key=lambda one: one.seq, default=event)
+
     def fallback(self, departure: Departure):
         """Nobody saw the wrong value: walk back from the returned parameter to the first value nothing explains."""
         if departure.quantity[0] in "ZA":

@@ -178,7 +178,9 @@ class Surroundings:
         everywhere = tokens_of(text, language)
         self.language = language
         self.names = _distinct(token.text for token in inside if token.kind == "name")
-        self.attributes = _distinct(token.text for token in everywhere if token.kind == "attribute")
+        held = [token.text for token in everywhere if token.kind == "attribute"]
+        named_in_lists = [token.text for token in everywhere if token.kind == "keyword"]
+        self.attributes = _distinct([*held, *named_in_lists])
         called = [token.text for token in everywhere if token.kind == "function"]
         self.functions = _distinct(name for name in [*functions, *called] if name in set(functions))
         self.numbers = _distinct(token.text for token in everywhere if token.kind == "number")

@@ -124,6 +124,17 @@ class Trail:
                 return wrong
         return self._kept_under_a_name(event, current) or current
 
+    def asked_for(self, event):
+        """Of a right value out of a function that is called from several places: the call."""
+        current = event
+        for call, frame in self.run.calls_above(event.frame):
+            callers = [one for one in self.run.by_frame_node.get((frame, call), ()) if one.seq > current.seq]
+            adapters = self.run.nodes[call].file == self.run.adapter
+            if not callers or adapters or not self.helpers.right_elsewhere(current):
+                break
+            current = callers[0]
+        return current
+
     def _wrong_argument(self, call):
         """Where the one argument of a call was computed that the textbook does not know; None if there is not one."""
         unknown = {}

@@ -343,7 +343,12 @@ is_harmless <- function(expression) {
 
 # A generic that only dispatches must stay as it is: setGeneric looks at its body.
 only_dispatches <- function(body) {
-  "standardGeneric" %in% all.names(body) || is.call(body) && call_name(body) == "UseMethod"
+  if (is.call(body) && call_name(body) == "UseMethod") return(TRUE)
+  dispatches <- function(part) {
+    if (!is.call(part) || is_function_literal(part)) return(FALSE)
+    call_name(part) == "standardGeneric" || any(vapply(as.list(part), dispatches, NA))
+  }
+  dispatches(body)
 }
 
 rewrite_function <- function(literal, row, scope, name) {
