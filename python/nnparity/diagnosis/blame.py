@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,10 @@ from nnparity.diagnosis.other_layers import OtherLayers
 from nnparity.diagnosis.run import PICKS, READS, Run, base_name
 from nnparity.diagnosis.stores import Stores
 from nnparity.diagnosis.trail import Trail
+
+
+#: A word in quotation marks.
+QUOTED = re.compile(r"""["'](\w+)["']""")
 
 
 class Blamer:
@@ -152,7 +157,30 @@ class Blamer:
         handed = self.handing.handed_on(events[0], formula.used[0]) if forward else None
         if handed is not None:
             return handed
+        asked = self._asked_by_word(events[0], formula)
+        if asked is not None:
+            return asked
         return self._chosen(events[0], departure) or self.trail.innocent_caller(self.trail.before_picking(events[0]))
+
+    def _asked_by_word(self, event, formula):
+        """The call that asked, by a word, for another activation than is meant: the branch that computes it is right."""
+        if formula.id != "wrong-derivative" and not formula.declares:
+            return None
+        for call, frame in self.run.calls_above(event.frame):
+            node, here = self.run.nodes[call], self.run.node(event)
+            if node.file == self.run.adapter:
+                break
+            above = [one for one in self.run.nodes.values() if one.kind == "cond" and one.line <= here.line
+                     and (one.file, one.cell, one.fun) == (here.file, here.cell, here.fun)]  # fmt: skip
+            decides = max(above, key=lambda one: one.line, default=None)
+            words = set(QUOTED.findall(decides.text)) if decides is not None else set()
+            callers = [one for one in self.run.by_frame_node.get((frame, call), ()) if one.seq > event.seq]
+            if callers and words & set(QUOTED.findall(node.text)):
+                return callers[0]
+            if not callers:
+                break
+            event = callers[0]
+        return None
 
     def _of_delta(self, departure):
         """The first event that computed the right delta of a departure's layer."""
@@ -279,6 +307,11 @@ class Blamer:
         refs = {hit.ref for hit in self.follower.present(np.asarray(part)).hits()}
         for event in self.events_of(departure.seen)[:1]:
             for operand in self.run.operands(event):
+                if operand.ref in refs and self.run.node(operand).kind in READS:
+                    made = self.run.computed(operand.ref)
+                    returned = made is not None and self.run.node(made).kind == "return" and made.frame != event.frame
+                    if returned and not self.trail.helpers.right_for_its_input(made):
+                        return made
                 if operand.ref not in refs or self.run.node(operand).kind != "call":
                     continue
                 for inner in self.run.by_ref.get(operand.ref, ()):

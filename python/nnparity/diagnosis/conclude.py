@@ -411,6 +411,11 @@ class Conclusion:
                 evidence=evidence_of(0 * delta.value, delta.value, self._terms(layer)),
             )
             return self._placed(finding)
+        away = self.places.summed_away(layer) if letter == "b" and not lost else None
+        if away is not None:
+            event, id = away, "bias-gradient-collapsed" if t.language == "R" else "np-scalar-sum"
+        if event is None and lost and len(self._lost_names()) == len(self.state.updates):
+            event = self.places.kept_locally()
         found = self.state.seen.get(f"db{layer}")
         summed = found and (found.batch or found.sums or any(hit.layout == "number" for hit in found.hits()))
         kept = f"W{layer}_new" not in self._lost_names()

@@ -10,7 +10,7 @@ import numpy as np
 from nnparity.diagnosis.blame import Blamer
 from nnparity.diagnosis.finding import Finding
 from nnparity.diagnosis.follow import Departure, Follower, State, Textbook, Update
-from nnparity.diagnosis.run import PICKS, Run, base_name
+from nnparity.diagnosis.run import PICKS, READS, Run, base_name
 
 #: Operators that only pass on what is there.
 COPIES = {None, "list", "tuple", "c", *PICKS}
@@ -321,6 +321,33 @@ class Places:
             node = self.run.nodes[call]
             if node.kind == "expr" and node.stmt == call and node.file != self.run.adapter:
                 return event._replace(node=call, frame=frame)
+        return None
+
+    def kept_locally(self):
+        """An assignment that goes on with a name, in a call of a function, and nothing reads it there: a local copy."""
+        for event in reversed(self.run.events):
+            node, frame = self.run.node(event), self.run.frames.get(event.frame)
+            if node.kind != "assign" or node.file == self.run.adapter or frame is None or frame.fun is None:
+                continue
+            target = self.run.statement(event).target or ""
+            same = [one for one in self.run.by_frame.get(event.frame, ())
+                    if self.run.node(one).kind == "name" and self.run.node(one).text == target]  # fmt: skip
+            local = [one for one in self.run.by_target.get((target, event.frame), ()) if one.seq < event.seq
+                     and self.run.node(one).stmt != node.stmt]  # fmt: skip
+            into_itself = any(self.run.node(one).stmt == node.stmt for one in same)
+            if into_itself and not local and all(one.seq < event.seq for one in same):
+                return event
+        return None
+
+    def summed_away(self, layer: int):
+        """Where a delta whose units add up to nothing, as softmax' do, was summed over the units, too."""
+        for event in self.run.events:
+            value = self.run.value(event)
+            if value.size != 1 or abs(float(value.ravel()[0])) > 1e-9 or self.run.node(event).kind in READS:
+                continue
+            labels = [self.blamer.labels.get(one.ref) for one in self.run.operands(event) if self.run.value(one).size > 1]
+            if any(label is not None and label.right and label.quantity == f"delta{layer}" for label in labels):
+                return event
         return None
 
     def all_zero(self, layer: int):

@@ -63,7 +63,7 @@ class Stores:
 
     def last_store(self, departure):
         """The statement that stores one sample's gradient where the sum over the samples belongs."""
-        best = None
+        stores = []
         for hit in departure.seen.hits():
             for event in self.run.by_ref.get(hit.ref, ()):
                 node = self.run.node(event)
@@ -77,9 +77,9 @@ class Stores:
                     continue
                 if node.kind == "assign" and node.op not in (None, *PICKS, *FORMS) and event.path == "":
                     continue
-                if best is None or event.seq > best.seq:
-                    best = event
-        return best
+                stores.append(event)
+        inner = [event for event in stores if self.run.node(event).op not in self.run.functions]
+        return max(inner or stores, key=lambda event: event.seq, default=None)
 
     def one_row_repeated(self, value: np.ndarray):
         """The list of zeros that holds one row several times."""
