@@ -157,12 +157,9 @@ class Blamer:
         handed = self.handing.handed_on(events[0], formula.used[0]) if forward else None
         if handed is not None:
             return handed
-        asked = self._asked_by_word(events[0], formula)
-        if asked is not None:
-            return asked
         return self._chosen(events[0], departure) or self.trail.innocent_caller(self.trail.before_picking(events[0]))
 
-    def _asked_by_word(self, event, formula):
+    def asked_by_word(self, event, formula):
         """The call that asked, by a word, for another activation than is meant: the branch that computes it is right."""
         if formula.id != "wrong-derivative" and not formula.declares:
             return None

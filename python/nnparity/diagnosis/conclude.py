@@ -36,6 +36,8 @@ class Conclusion:
 
     def _from_departure(self, departure: Departure) -> Finding | None:
         event = self.blamer.wrong_value(departure)
+        if event is not None:
+            event = self.blamer.asked_by_word(event, departure.formula) or event
         if departure.formula.id == "sequential-update":
             event = self.places.first_update(departure.layer)
         if departure.formula.id == "batch-lost" and event is None:
