@@ -17,7 +17,6 @@ from nnparity.diagnosis.run import PICKS, READS, Run, base_name
 from nnparity.diagnosis.stores import Stores
 from nnparity.diagnosis.trail import Trail
 
-
 #: A word in quotation marks.
 QUOTED = re.compile(r"""["'](\w+)["']""")
 
@@ -160,7 +159,7 @@ class Blamer:
         return self._chosen(events[0], departure) or self.trail.innocent_caller(self.trail.before_picking(events[0]))
 
     def asked_by_word(self, event, formula):
-        """The call that asked, by a word, for another activation than is meant: the branch that computes it is right."""
+        """The call that asked, by a word, for another activation than is meant: its branch is right."""
         if formula.id != "wrong-derivative" and not formula.declares:
             return None
         for call, frame in self.run.calls_above(event.frame):

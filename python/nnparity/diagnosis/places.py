@@ -345,7 +345,8 @@ class Places:
             value = self.run.value(event)
             if value.size != 1 or abs(float(value.ravel()[0])) > 1e-9 or self.run.node(event).kind in READS:
                 continue
-            labels = [self.blamer.labels.get(one.ref) for one in self.run.operands(event) if self.run.value(one).size > 1]
+            several = [one for one in self.run.operands(event) if self.run.value(one).size > 1]
+            labels = [self.blamer.labels.get(one.ref) for one in several]
             if any(label is not None and label.right and label.quantity == f"delta{layer}" for label in labels):
                 return event
         return None

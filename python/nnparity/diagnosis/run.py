@@ -129,7 +129,7 @@ class Run:
         return found
 
     def given_back(self, event) -> list:
-        """What the function gave back, the last time, that an expression of the apply family called for each element."""
+        """What the function last gave back that an expression of the apply family calls for each element."""
         if self.node(event).op not in APPLIES:
             return []
         frames = self.called_from.get((event.node, event.frame), ())
