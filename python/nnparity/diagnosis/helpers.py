@@ -46,6 +46,8 @@ class Helpers:
             forms = [book.activation_slope(name, column) for name in SMOOTH]
             if by_output and value.ndim == 2:
                 forms += [book.softmax_over(column, k) for k in (0, 1) if column.shape[k] == self.classes]
+            elif by_output and value.ndim == 1:  # of one vector there is one softmax, whatever it holds
+                forms.append(book.softmax_over(column, 0))
             if by_output:
                 forms += [column * (1 - column), 1 - column**2, *(book.activation_value(n, column) for n in SMOOTH)]
             for known in forms:

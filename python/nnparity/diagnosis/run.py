@@ -137,6 +137,11 @@ class Run:
                    if one.seq < event.seq and self.node(one).kind == "return"]  # fmt: skip
         return returns[-1:]
 
+    def returned_from(self, frame: int):
+        """The last return of a call; None where none was recorded."""
+        returns = [one for one in self.by_frame.get(frame, ()) if self.node(one).kind == "return"]
+        return returns[-1] if returns else None
+
     @cached_property
     def called_from(self) -> dict[tuple[int, int], list[int]]:
         """The frames that an expression, in one call of its function, opened."""
@@ -277,10 +282,14 @@ class Run:
         return [event for child in children for event in self.by_frame_node.get((frame, child), ())]
 
     def given(self, frame: int) -> list:
-        """The argument values of the call that opened a frame, all elements of a list."""
+        """The argument values of the call that opened a frame, all elements of a list; in an apply, its element."""
         call, opened = self.call_of(frame), self._opened.get(frame)
         if call is None or opened is None:
             return []
+        if self.nodes[call[0]].op in APPLIES:
+            formals = self.functions.get(self.frames[frame].fun or "", ())
+            return [one for one in self.by_frame[frame]
+                    if self.node(one).kind == "name" and self.node(one).text in formals]  # fmt: skip
         found = []
         for child in self.children.get(call[0], ()):
             found += self._elements(call[1], child, opened)

@@ -112,8 +112,9 @@ class Trail:
         """A helper that is right for what it was given is not to blame: its caller is."""
         current = event
         for call, frame in self.run.calls_above(event.frame):
-            alike = self.helpers.right_elsewhere(current)
-            if not (alike or self.helpers.right_for_its_input(current)):
+            alike, last = self.helpers.right_elsewhere(current), self.run.returned_from(current.frame)
+            right = any(self.helpers.right_for_its_input(one) for one in (current, last) if one is not None)
+            if not (alike or right):
                 break
             callers = [e for e in self.run.by_frame_node.get((frame, call), ()) if e.seq > current.seq]
             if not callers:
