@@ -62,9 +62,10 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
         rows = d * w.sum(axis=1, keepdims=True)
         backs.append(Formula("r-recycling", f"delta{layer + 1} ⊙ the sums of W{layer + 1} over its inputs, recycled",
                              np.column_stack([np.resize(row, w.shape[1]) for row in rows.T]), parts=(rows,)))
-    error = state.A[L] - textbook.Y
-    if layer == L - 1:
-        backs.append(Formula("missing-activation-derivative", f"W{layer + 1}ᵀ·(A{L} − Y)", w.T @ error))
+    error, words = state.A[L] - textbook.Y, f"(A{L} − Y)"
+    for k in range(L, layer, -1):  # handed down as it is, without any derivative
+        error, words = textbook.W[k - 1].T @ error, f"W{k}ᵀ·{words}"
+    backs.append(Formula("missing-activation-derivative", words, error))
     backs.append(
         Formula(None, f"(Σ over units of delta{layer + 1})·Σ W{layer + 1}", np.outer(w.sum(axis=0), d.sum(axis=0)))
     )
