@@ -28,10 +28,10 @@ class Trail:
                 return current
             visited.add(current.ref)
             sources = self._unlabelled_sources(current, visited)
-            elsewhere = [one for one in sources if not self._made_of_right_ones(one, current)]
             if not sources:
                 return current
-            current = (elsewhere or sources)[0]
+            # In a part of right ones nothing is to be found, and less in what the statement went on from.
+            current = min(sources, key=lambda one: self._innocence(one, current))
         return current
 
     def _unlabelled_sources(self, current, visited: set[int]) -> list:
@@ -75,12 +75,15 @@ class Trail:
         known = self._parameters
         return 0 < known.size <= value.size and bool(np.isin(known, value).all())
 
-    def _made_of_right_ones(self, source, current) -> bool:
-        """A part of the same statement whose operands are all known and right: it says nothing of the place."""
-        if self.run.statement(source) is not self.run.statement(current):
-            return False
+    def _innocence(self, source, current) -> int:
+        """1 for a part of the same statement whose operands are all right, 2 for what its target held before, else 0."""
+        mine, other = self.run.statement(current), self.run.statement(source)
+        if self.run.node(source).kind == "after" and base_name(mine.target) == base_name(other.target):
+            return 2
+        if mine is not other:
+            return 0
         labels = [self.labels.get(operand.ref) for operand in self.run.operands(source)]
-        return bool(labels) and all(label is not None and label.right for label in labels)
+        return int(bool(labels) and all(label is not None and label.right for label in labels))
 
     def _operands_through_calls(self, event):
         """Operands of an expression; of a statement, those of the computation that gave its value."""
