@@ -1,4 +1,4 @@
-"""Networks of small helpers, of words that choose them, of sums kept outside and of one long vector, in both languages."""
+"""Networks of small helpers, of words that choose them, of sums kept outside and of one long vector."""
 
 import pytest
 
@@ -313,8 +313,8 @@ IN_APPLIES = [
     ("py", "weights = flat[ends[1]:ends[2]]", "weights = flat[ends[1] - 1:ends[2] - 1]", "weights = flat", "None"),
     ("py", "np.apply_along_axis(shares, 0, ", "np.apply_along_axis(shares, 1, ", "out = ", "softmax-axis"),
     ("R", "slope[, k]\n", "slope[, 1]\n", "slope[, 1]", "None"),
-    ("R", "weights <- matrix(flat[(ends[2] + 1):ends[3]]", "weights <- matrix(flat[ends[2]:(ends[3] - 1)]", "weights <-",
-     "None"),
+    ("R", "weights <- matrix(flat[(ends[2] + 1):ends[3]]", "weights <- matrix(flat[ends[2]:(ends[3] - 1)]",
+     "weights <-", "None"),
     ("R", "out <- apply(V2 %*% h + flat[(ends[3] + 1):ends[4]], 2, shares)",
      "out <- t(apply(V2 %*% h + flat[(ends[3] + 1):ends[4]], 1, shares))", "out <- t(", "softmax-axis"),
 ]  # fmt: skip

@@ -125,7 +125,7 @@ class Blamer:
                 use = self.handing.use_of_part(events[0], formula.value)
                 handed = self.handing.handed_on(use, formula.value) if use is not None else None
                 refs = {hit.ref for hit in self.follower.present(formula.value).hits()}
-                handed = handed or self.handing.copied(refs, events[0], use, None)
+                handed = handed or self.handing.put_as_it_is(refs, events[0], use)
                 if handed is not None:
                     return handed
                 events[0] = self.trail.asked_for(events[0])
@@ -283,7 +283,7 @@ class Blamer:
                 label, op = self.labels.get(read.ref), self.run.node(definition).op
                 if label is not None and label.quantity and op not in PICKS:
                     continue  # where a right quantity is computed is never to blame; where it is picked may be
-                if op is None:
+                if op is None or departure.formula.id == "activation-as-derivative":  # a(1 − a) begins with a
                     continue
                 text = self.run.node(read).text
                 others = [

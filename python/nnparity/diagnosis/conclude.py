@@ -563,7 +563,10 @@ class Conclusion:
 
     def _where_computed(self, event, finding: Finding):
         """Of a value that a statement only puts into a list, or gives another name: the expression that computed it."""
+        if finding.departures and finding.departures[0].formula.omits:
+            return event
+        event = self.run.handed_to_setter(event)
         known = self.labels.get(event.ref)
         right = known is not None and known.right
         stored = self.blamer.stores.only_stored(event, right) if finding.departures else None
-        return self.run.filled_by(event) or stored
+        return self.run.filled_by(event) or stored or event

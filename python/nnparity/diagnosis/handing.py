@@ -170,6 +170,17 @@ class Handing:
             last = earlier[-1]
         return self._added_as_it_is(refs, last) or last if last is not None else None
 
+    def put_as_it_is(self, refs: set[int], event, use):
+        """The first statement, between a value's computation and its use, that only puts its name into something else."""
+        for one in sorted((one for ref in refs for one in self.run.by_ref.get(ref, ())), key=lambda one: one.seq):
+            node, statement = self.run.node(one), self.run.statement(one)
+            if one.seq <= event.seq or (use is not None and one.seq >= use.seq) or node.file == self.run.adapter:
+                continue
+            appended = statement.kind == "expr" and statement.text.endswith(f".append({node.text})")
+            if appended or (node.kind in ("assign", "after") and statement.op is None and statement.target):
+                return one
+        return None
+
     def named_again(self, event):
         """The assignment, in the function that computed a value, that only gives it another name or another form."""
         mine = self.run.statement(event).target

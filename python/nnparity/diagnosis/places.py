@@ -360,6 +360,8 @@ class Places:
                 node = self.run.node(event)
                 if node.kind not in ("after", "assign", "return", "expr", "call") or node.file == self.run.adapter:
                     continue
+                if node.kind == "return" and event.path:  # one of several, perhaps as it began
+                    continue
                 made_here = any(np.any(self.run.value(operand)) for operand in self.run.operands(event))
                 if (made_here or node.kind == "after") and self.after_forward(event) and not self._filled(event):
                     return event

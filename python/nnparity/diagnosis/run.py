@@ -137,6 +137,16 @@ class Run:
                    if one.seq < event.seq and self.node(one).kind == "return"]  # fmt: skip
         return returns[-1:]
 
+    def handed_to_setter(self, event):
+        """Of an argument that a function only stores: the call that handed it over."""
+        while True:
+            statement, call = self.statement(event), self.call_of(event.frame)
+            stores = statement.kind == "assign" and statement.op is None and "[" in (statement.target or "")
+            own = self.by_target.get((statement.text, event.frame), ()) or not statement.text.isidentifier()
+            if not stores or own or call is None or self.nodes[call[0]].file == self.adapter:
+                return event
+            event = event._replace(node=call[0], frame=call[1])
+
     def returned_from(self, frame: int):
         """The last return of a call; None where none was recorded."""
         returns = [one for one in self.by_frame.get(frame, ()) if self.node(one).kind == "return"]

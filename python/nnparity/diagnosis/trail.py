@@ -76,7 +76,7 @@ class Trail:
         return 0 < known.size <= value.size and bool(np.isin(known, value).all())
 
     def _innocence(self, source, current) -> int:
-        """1 for a part of the same statement whose operands are all right, 2 for what its target held before, else 0."""
+        """1 for a part of the same statement whose operands are all right, 2 for what its target held, else 0."""
         mine, other = self.run.statement(current), self.run.statement(source)
         if self.run.node(source).kind == "after" and base_name(mine.target) == base_name(other.target):
             return 2
@@ -116,7 +116,8 @@ class Trail:
         current = event
         for call, frame in self.run.calls_above(event.frame):
             alike, last = self.helpers.right_elsewhere(current), self.run.returned_from(current.frame)
-            right = any(self.helpers.right_for_its_input(one) for one in (current, last) if one is not None)
+            given_back = current if last is None else last  # what a function computes on its way says nothing of it
+            right = self.helpers.right_for_its_input(given_back)
             if not (alike or right):
                 break
             callers = [e for e in self.run.by_frame_node.get((frame, call), ()) if e.seq > current.seq]
@@ -126,7 +127,14 @@ class Trail:
             wrong = self._wrong_argument(current) if alike else None
             if wrong is not None:
                 return wrong
-        return self._kept_under_a_name(event, current) or current
+        chosen = self._chosen_function(current) if current is not event else None
+        return self._kept_under_a_name(event, current) or chosen or current
+
+    def _chosen_function(self, call):
+        """Where the function that a call names was chosen among several, in the same call of the function around it."""
+        name = self.run.node(call).text.partition("(")[0].strip()
+        return next((one for one in self.run.by_frame.get(call.frame, ())
+                     if one.seq < call.seq and self.run.statement(one).target == name), None)  # fmt: skip
 
     def asked_for(self, event):
         """Of a right value out of a function that is called from several places: the call."""
