@@ -171,7 +171,7 @@ class Handing:
         return self._added_as_it_is(refs, last) or last if last is not None else None
 
     def put_as_it_is(self, refs: set[int], event, use):
-        """The first statement, between a value's computation and its use, that only puts its name into something else."""
+        """The first statement between a value's computation and its use that only puts its name somewhere."""
         for one in sorted((one for ref in refs for one in self.run.by_ref.get(ref, ())), key=lambda one: one.seq):
             node, statement = self.run.node(one), self.run.statement(one)
             if one.seq <= event.seq or (use is not None and one.seq >= use.seq) or node.file == self.run.adapter:
