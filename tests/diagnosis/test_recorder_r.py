@@ -286,6 +286,29 @@ def test_reference_class_methods_have_lines(load):
     assert any(recording.nodes[e.node].line == line for e in recording.events)
 
 
+def test_a_function_that_sets_up_generics_is_recorded_and_its_methods(load):
+    code = """
+make <- function(v) {
+  kind <- setClass("kept", slots = c(v = "numeric"))
+  one <- kind(v = v * 2)
+  setGeneric("turned", function(one) standardGeneric("turned"))
+  setMethod("turned", "kept", function(one) {
+    one@v <- one@v + 1
+    one
+  })
+  one
+}
+step <- function(W, b, X, Y, eta) {
+  one <- make(b[[1]])
+  turned(one)
+  list(W = W, b = b)
+}
+"""
+    recording = load(code).run(*PROBLEM)
+    seen = {recording.nodes[event.node].line for event in recording.events}
+    assert {line_of(code, "one <- kind(v = v * 2)"), line_of(code, "one@v <- one@v + 1")} <= seen
+
+
 def test_recording_leaves_the_call_stack_alone(load):
     code = """
 who <- function(...) deparse(sys.call(-1))[1]

@@ -69,6 +69,8 @@ def test_names_are_alike_where_one_letter_differs():
         ("g <- apply(d, 2, max)", "g <- apply(d, 2, mean)", "R"),
         ("s <- f$z * (1 - f$z)\nq <- f$a", "s <- f$a * (1 - f$a)\nq <- f$a", "R"),
         ("s = f.z * (1 - f.z)\nq = f.a", "s = f.a * (1 - f.a)\nq = f.a", "Python"),
+        ("g <- f$z %*% d\nf <- list(z = z, a = a)", "g <- f$a %*% d\nf <- list(z = z, a = a)", "R"),
+        ("g = f.z @ d\nf = Kept(0, z=z, a=a)", "g = f.a @ d\nf = Kept(0, z=z, a=a)", "Python"),
     ],
 )
 def test_a_slip_of_the_hand_is_undone(source, meant, language):

@@ -319,11 +319,102 @@ IN_APPLIES = [
      "out <- t(apply(V2 %*% h + flat[(ends[3] + 1):ends[4]], 1, shares))", "out <- t(", "softmax-axis"),
 ]  # fmt: skip
 
-NETWORKS = {"helpers": HELPERS, "stored": STORED, "applies": APPLIES}
+KEPT = {
+    "py": """
+import numpy as np
+
+def squash(z):
+    return 1 / (1 + np.exp(-z))
+
+def slope_of_squash(z):
+    return squash(z) * (1 - squash(z))
+
+def slope_of_tanh(z):
+    return 1 - np.tanh(z) ** 2
+
+class Kept:
+    def __init__(self, W):
+        self.held = [w.copy() for w in W]
+
+    def __getitem__(self, k):
+        return self.held[k]
+
+    def __setitem__(self, k, item):
+        self.held[k] = item
+
+def step(W, b, X, Y, eta):
+    V, c, L = Kept(W), Kept(b), len(W)
+    sums, outs = [], [X]
+    for k in range(L):
+        z = V[k] @ outs[-1] + c[k][:, None]
+        sums.append(z)
+        outs.append(np.tanh(z) if k < L - 1 else squash(z))
+    d = outs[-1] - Y
+    found = []
+    for k in reversed(range(L)):
+        slope = slope_of_squash if k == L - 1 else slope_of_tanh
+        bent = slope(sums[k])
+        d = d * bent
+        found.append((k, d @ outs[k].T, d.sum(axis=1)))
+        d = V[k].T @ d
+    for k, gV, gc in found:
+        V[k] = V[k] - eta * gV / X.shape[1]
+        c[k] = c[k] - eta * gc / X.shape[1]
+    return V.held, c.held
+""",
+    "R": """
+squash <- function(z) 1 / (1 + exp(-z))
+
+slope_of_squash <- function(z) squash(z) * (1 - squash(z))
+
+slope_of_tanh <- function(z) 1 - tanh(z)^2
+
+step <- function(W, b, X, Y, eta) {
+  held <- list(V = W, c = b)
+  put <- function(which, k, item) {
+    held[[which]][[k]] <<- item
+  }
+  L <- length(W)
+  sums <- list()
+  outs <- list(X)
+  for (k in seq_len(L)) {
+    z <- held$V[[k]] %*% outs[[k]] + held$c[[k]]
+    sums[[k]] <- z
+    outs[[k + 1]] <- if (k < L) tanh(z) else squash(z)
+  }
+  d <- outs[[L + 1]] - Y
+  found <- list()
+  for (k in L:1) {
+    slope <- if (k == L) slope_of_squash else slope_of_tanh
+    bent <- slope(sums[[k]])
+    d <- d * bent
+    found[[k]] <- list(V = d %*% t(outs[[k]]), c = rowSums(d))
+    d <- t(held$V[[k]]) %*% d
+  }
+  for (k in seq_len(L)) {
+    put("V", k, held$V[[k]] - eta * found[[k]]$V / ncol(X))
+    put("c", k, held$c[[k]] - eta * found[[k]]$c / ncol(X))
+  }
+  list(W = held$V, b = held$c)
+}
+""",
+}
+IN_KEPT = [
+    ("py", "outs.append(np.tanh(z) if k < L - 1 else squash(z))", "outs.append(z)", "outs.append(z)", "None"),
+    ("py", "== L - 1 else slope_of_tanh", "== L - 1 else slope_of_squash", "slope = ", "wrong-derivative"),
+    ("py", "V[k] = V[k] - eta", "V[k] = V[k] + eta", "V[k] = V[k] + eta", "ascent"),
+    ("R", "outs[[k + 1]] <- if (k < L) tanh(z) else squash(z)", "outs[[k + 1]] <- z", "outs[[k + 1]] <- z", "None"),
+    ("R", "slope_of_squash else slope_of_tanh", "slope_of_squash else slope_of_squash", "slope <- ",
+     "wrong-derivative"),
+    ("R", "held$V[[k]] - eta", "held$V[[k]] + eta", "held$V[[k]] + eta", "ascent"),
+]  # fmt: skip
+
+NETWORKS = {"helpers": HELPERS, "stored": STORED, "applies": APPLIES, "kept": KEPT}
 OPTIONS = {
     "helpers": {"sizes": [4, 6, 5, 3], "activation": "tanh", "output_activation": "softmax",
                 "loss": "categorical_cross_entropy"},
     "stored": {"sizes": [4, 6, 5, 3], "activation": "sigmoid", "output_activation": "sigmoid", "loss": "quadratic"},
+    "kept": {"sizes": [4, 6, 5, 3], "activation": "tanh", "output_activation": "sigmoid", "loss": "quadratic"},
     "applies": {"sizes": [4, 6, 3], "activation": "sigmoid", "output_activation": "softmax",
                 "loss": "categorical_cross_entropy"},
 }  # fmt: skip
@@ -345,6 +436,7 @@ CASES = [
     *[("helpers", *row) for row in IN_HELPERS],
     *[("stored", *row) for row in IN_STORED],
     *[("applies", *row) for row in IN_APPLIES],
+    *[("kept", *row) for row in IN_KEPT],
 ]
 
 

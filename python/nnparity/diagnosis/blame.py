@@ -101,7 +101,8 @@ class Blamer:
                 named = self._given_the_name(events[0], departure)
                 if named is not None:
                     return named
-                return self._beyond_the_loss(events[0], departure) or self.trail.innocent_caller(events[0])
+                other = formula.id == "wrong-derivative"
+                return self._beyond_the_loss(events[0], departure) or self.trail.innocent_caller(events[0], other)
         events = self.events_of(departure.seen)
         if not events:
             return None
@@ -124,8 +125,7 @@ class Blamer:
             if departure.quantity[0] == "A" and stacked is None:
                 use = self.handing.use_of_part(events[0], formula.value)
                 handed = self.handing.handed_on(use, formula.value) if use is not None else None
-                refs = {hit.ref for hit in self.follower.present(formula.value).hits()}
-                handed = handed or self.handing.put_as_it_is(refs, events[0], use)
+                handed = handed or self.handing.put_as_it_is(events[0], use)
                 if handed is not None:
                     return handed
                 events[0] = self.trail.asked_for(events[0])

@@ -170,16 +170,17 @@ class Handing:
             last = earlier[-1]
         return self._added_as_it_is(refs, last) or last if last is not None else None
 
-    def put_as_it_is(self, refs: set[int], event, use):
-        """The first statement between a value's computation and its use that only puts its name somewhere."""
-        for one in sorted((one for ref in refs for one in self.run.by_ref.get(ref, ())), key=lambda one: one.seq):
+    def put_as_it_is(self, event, use):
+        """The last statement between a value's computation and its use that only puts its name somewhere."""
+        puts = []
+        for one in self.run.by_ref.get(event.ref, ()):
             node, statement = self.run.node(one), self.run.statement(one)
-            if one.seq <= event.seq or (use is not None and one.seq >= use.seq) or node.file == self.run.adapter:
+            if one.seq <= event.seq or (use is not None and one.seq >= use.seq) or one.frame != event.frame:
                 continue
             appended = statement.kind == "expr" and statement.text.endswith(f".append({node.text})")
             if appended or (node.kind in ("assign", "after") and statement.op is None and statement.target):
-                return one
-        return None
+                puts.append(one)
+        return max(puts, key=lambda one: one.seq, default=None)
 
     def named_again(self, event):
         """The assignment, in the function that computed a value, that only gives it another name or another form."""

@@ -111,8 +111,11 @@ class Trail:
             return number and finite.size == 1 and float(finite.ravel()[0]) != round(float(finite.ravel()[0]), 3)
         return bool(np.ptp(finite) > 0) if finite.size else True
 
-    def innocent_caller(self, event):
-        """A helper that is right for what it was given is not to blame: its caller is."""
+    def innocent_caller(self, event, other_function: bool = False):
+        """A helper that is right for what it was given is not to blame: its caller is.
+
+        With `other_function` it is the helper that should be another one, and not what it was given.
+        """
         current = event
         for call, frame in self.run.calls_above(event.frame):
             alike, last = self.helpers.right_elsewhere(current), self.run.returned_from(current.frame)
@@ -127,8 +130,9 @@ class Trail:
             wrong = self._wrong_argument(current) if alike else None
             if wrong is not None:
                 return wrong
-        chosen = self._chosen_function(current) if current is not event else None
-        return self._kept_under_a_name(event, current) or chosen or current
+        if other_function:
+            return (self._chosen_function(current) if current is not event else None) or current
+        return self._kept_under_a_name(event, current) or current
 
     def _chosen_function(self, call):
         """Where the function that a call names was chosen among several, in the same call of the function around it."""
