@@ -102,7 +102,8 @@ class Blamer:
                 if named is not None:
                     return named
                 other = formula.id == "wrong-derivative"
-                return self._beyond_the_loss(events[0], departure) or self.trail.innocent_caller(events[0], other)
+                event = self._beyond_the_loss(events[0], departure) or self.trail.innocent_caller(events[0], other)
+                return self._whole(event, departure)
         events = self.events_of(departure.seen)
         if not events:
             return None
@@ -157,6 +158,13 @@ class Blamer:
         if handed is not None:
             return handed
         return self._chosen(events[0], departure) or self.trail.innocent_caller(self.trail.before_picking(events[0]))
+
+    def _whole(self, event, departure):
+        """The wrong value itself, where the statement that computed a part of another size gives that value, too."""
+        if self.run.value(event).size == departure.formula.value.size or not departure.seen.batch:
+            return event
+        mine = self.run.statement(event)
+        return next((one for one in self.events_of(departure.seen) if self.run.statement(one) is mine), event)
 
     def asked_by_word(self, event, formula):
         """The call that asked, by a word, for another activation than is meant: its branch is right."""
