@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nnparity.diagnosis import textbook as book
 from nnparity.diagnosis.blame import Blamer
 from nnparity.diagnosis.catalogue import fix_for
 from nnparity.diagnosis.explain import Explainer
@@ -370,11 +371,8 @@ class Conclusion:
     def _turned_before(self, names: list[str]):
         """The error, where several statements would have to turn the steps; what it misses, and the right of that."""
         L = self.textbook.depth
-        updates = [self.places.returned(name[0], int(name[1:-4])) for name in names]
-        adapter = self.run.adapter
-        updates = [self.places.out_of_adapter(one) or one if one and self.run.node(one).file == adapter else one
-                   for one in updates]  # fmt: skip
-        own = {self.run.statement(one).id for one in updates if one and self.run.node(one).file != adapter}
+        updates = [self.places.returned_by_candidate(name[0], int(name[1:-4])) for name in names]
+        own = {self.run.statement(one).id for one in updates if one is not None}
         events = self.blamer.events_of(self.follower.present(self.state.A[L] - self.textbook.Y))
         if len(own) == 1 or not events:
             return None, names[0], update_text(names[0], self.state.updates[names[0]].layer)
@@ -415,7 +413,7 @@ class Conclusion:
             return self._placed(finding)
         away = self.places.summed_away(layer) if letter == "b" and not lost else None
         if away is not None:
-            event, id = away, "bias-gradient-collapsed" if t.language == "R" else "np-scalar-sum"
+            event, id = away, book.one_number_id(t.language)
         if event is None and lost and len(self._lost_names()) == len(self.state.updates):
             event = self.places.kept_locally()
         found = self.state.seen.get(f"db{layer}")
@@ -548,14 +546,14 @@ class Conclusion:
         if finding.event is None:
             finding.event = self.places.nearest(finding)
         if finding.event is not None:
-            finding.event = self._where_computed(finding.event, finding) or finding.event
+            finding.event = self._where_computed(finding.event, finding)
             if finding.kind != "convention" and self.run.node(finding.event).file == self.run.adapter:
                 lost = finding.id in ("update-lost", "bias-missing")
                 outside = self.places.out_of_adapter(finding.event, lost)
                 if outside is not None:
                     if not finding.departures and finding.id is None:
                         outside = self.blamer.trail.first_unlabelled(outside)
-                    finding.event = self._where_computed(outside, finding) or outside
+                    finding.event = self._where_computed(outside, finding)
             finding.place = self.run.place(self.run.statement(finding.event))
         if not finding.fix:
             finding.fix = fix_for(finding.id, finding.quantity, finding.expected)

@@ -100,6 +100,13 @@ class Places:
             return stepped or self.returned_inside(new) or self.returned_number(new) or best
         return best
 
+    def returned_by_candidate(self, letter: str, layer: int):
+        """The same; where the adapter computed it, what the candidate handed over for that."""
+        event = self.returned(letter, layer)
+        if event is not None and self.run.node(event).file == self.run.adapter:
+            return self.out_of_adapter(event)
+        return event
+
     def stepped(self, letter: str, layer: int):
         """The event that took the step of one sample, where the adapter takes the mean of all samples' steps."""
         t, update = self.textbook, self.state.updates.get(f"{letter}{layer}_new")
@@ -293,9 +300,7 @@ class Places:
         events = {}
         for other in self.state.updates.values():
             if other is not update and other.rate != 0:
-                event = self.returned(other.quantity[0], other.layer)
-                if event is not None and self.run.node(event).file == self.run.adapter:
-                    event = self.out_of_adapter(event)
+                event = self.returned_by_candidate(other.quantity[0], other.layer)
                 if event is not None:
                     counts[event.node] += 1
                     events[event.node] = event

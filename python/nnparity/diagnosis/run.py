@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +30,14 @@ def base_name(target: str | None) -> str:
     return re.split(r"[\[$@]", target or "")[0].strip()
 
 
+def grouped(events: Iterable, key: Callable[[Any], Any]) -> dict[Any, list]:
+    """Events by what they share, each group in their order."""
+    table = defaultdict(list)
+    for event in events:
+        table[key(event)].append(event)
+    return table
+
+
 class Run:
     """A recording with the look-ups that blame and explanation need.
 
@@ -50,24 +59,15 @@ class Run:
 
     @cached_property
     def by_ref(self) -> dict[int, list]:
-        table = defaultdict(list)
-        for event in self.events:
-            table[event.ref].append(event)
-        return table
+        return grouped(self.events, lambda event: event.ref)
 
     @cached_property
     def by_node(self) -> dict[int, list]:
-        table = defaultdict(list)
-        for event in self.events:
-            table[event.node].append(event)
-        return table
+        return grouped(self.events, lambda event: event.node)
 
     @cached_property
     def by_frame_node(self) -> dict[tuple[int, int], list]:
-        table = defaultdict(list)
-        for event in self.events:
-            table[event.frame, event.node].append(event)
-        return table
+        return grouped(self.events, lambda event: (event.frame, event.node))
 
     @cached_property
     def by_target(self) -> dict[tuple[str, int], list]:
@@ -132,18 +132,20 @@ class Run:
         """What the function last gave back that an expression of the apply family calls for each element."""
         if self.node(event).op not in APPLIES:
             return []
-        frames = self.called_from.get((event.node, event.frame), ())
-        returns = [one for frame in frames for one in self.by_frame.get(frame, ())
-                   if one.seq < event.seq and self.node(one).kind == "return"]  # fmt: skip
-        return returns[-1:]
+        returns = map(self.returned_from, self.called_from.get((event.node, event.frame), ()))
+        return [one for one in returns if one is not None and one.seq < event.seq][-1:]
 
     def handed_to_setter(self, event):
         """Of an argument that a function only stores: the call that handed it over."""
         while True:
             statement, call = self.statement(event), self.call_of(event.frame)
             stores = statement.kind == "assign" and statement.op is None and "[" in (statement.target or "")
-            own = self.by_target.get((statement.text, event.frame), ()) or not statement.text.isidentifier()
-            if not stores or own or call is None or self.nodes[call[0]].file == self.adapter:
+            own = not statement.text.isidentifier() or self.by_target.get((statement.text, event.frame))
+            loops = any(
+                node.kind == "cond" and statement.text in re.split(r"\W+", node.target or "")
+                for node in self.nodes.values() if (node.file, node.fun) == (statement.file, statement.fun)
+            )  # fmt: skip
+            if not stores or own or loops or call is None or self.nodes[call[0]].file == self.adapter:
                 return event
             event = event._replace(node=call[0], frame=call[1])
 
@@ -162,10 +164,7 @@ class Run:
 
     @cached_property
     def by_frame(self) -> dict[int, list]:
-        table = defaultdict(list)
-        for event in self.events:
-            table[event.frame].append(event)
-        return table
+        return grouped(self.events, lambda event: event.frame)
 
     def producer(self, ref: int):
         """The first event that had this very value: where it was computed."""

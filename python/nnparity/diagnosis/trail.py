@@ -145,8 +145,8 @@ class Trail:
         current = event
         for call, frame in self.run.calls_above(event.frame):
             callers = [one for one in self.run.by_frame_node.get((frame, call), ()) if one.seq > current.seq]
-            adapters = self.run.nodes[call].file == self.run.adapter
-            if not callers or adapters or not self.helpers.right_elsewhere(current):
+            by_adapter = self.run.nodes[call].file == self.run.adapter
+            if not callers or by_adapter or not self.helpers.right_elsewhere(current):
                 break
             current = callers[0]
         return current

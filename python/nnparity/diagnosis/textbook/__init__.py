@@ -17,7 +17,7 @@ from nnparity.diagnosis.textbook.formula import (
     softmax_over,
 )
 from nnparity.diagnosis.textbook.forward import forward_activations, forward_sums
-from nnparity.diagnosis.textbook.gradients import bias_gradients, weight_gradients
+from nnparity.diagnosis.textbook.gradients import bias_gradients, one_number_id, weight_gradients
 from nnparity.diagnosis.textbook.hidden import hidden_deltas
 from nnparity.diagnosis.textbook.output import output_deltas
 
@@ -33,6 +33,7 @@ __all__ = [
     "guarded_delta",
     "hidden_deltas",
     "loss_slope",
+    "one_number_id",
     "output_deltas",
     "quiet",
     "softmax_over",

@@ -97,17 +97,21 @@ def unrolled(db: np.ndarray, dW: np.ndarray) -> dict[str, tuple[np.ndarray, np.n
     return found
 
 
+def one_number_id(language: str) -> str:
+    """The id of a bias gradient that was summed over the units, too."""
+    return "bias-gradient-collapsed" if language == "R" else "np-scalar-sum"
+
+
 @quiet
 def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
     """db[l] = (1/m) Σ_i delta[l]_i   (Nielsen, BP3), and what is written instead."""
     d = state.delta[layer]
     n, m = d.shape
     name = f"delta{layer}"
-    collapsed = "bias-gradient-collapsed" if textbook.language == "R" else "np-scalar-sum"
     yield Formula(None, f"(1/m)·Σ {name}", d.mean(axis=1), right=True)
     if n > 1:
         yield Formula(
-            collapsed,
+            one_number_id(textbook.language),
             f"Σ of all of {name}, one number for every unit",
             np.full(n, d.sum() / m),
             parts=(d.sum() / m, *d.sum(axis=0)),
