@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nnparity.diagnosis.follow import Seen
+from nnparity.diagnosis.follow import Seen, State
 from nnparity.diagnosis.handing import MATRIX_PRODUCTS, Handing
 from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.live import live_events
@@ -24,10 +24,12 @@ QUOTED = re.compile(r"""["'](\w+)["']""")
 class Blamer:
     """Points at events of one recorded run."""
 
-    def __init__(self, run: Run, labels: dict[int, Label], follower, signals: dict, deltas: dict):
-        self.signals, self.deltas = signals, deltas  # A and delta by layer, as the candidate has them
+    def __init__(self, run: Run, labels: dict[int, Label], follower, state: State):
+        self.signals, self.deltas = state.A, state.delta  # by layer, as the candidate has them
         self.run, self.labels, self.follower = run, labels, follower
-        self.trail, self.stores = Trail(run, labels, follower.textbook.Y.shape[0]), Stores(run, follower)
+        wrong = frozenset(hit.ref for departure in state.departures for hit in departure.seen.hits())
+        self.trail = Trail(run, labels, follower.textbook.Y.shape[0], wrong)
+        self.stores = Stores(run, follower)
         self.handing, self.layers = Handing(run, labels, follower), OtherLayers(run, labels)
         new = [follower.index.find(value) for value in (*follower.W_new, *follower.b_new)]
         run.live = live_events(run, {hit.ref for hits in new for hit in hits if hit.exact})
@@ -40,7 +42,7 @@ class Blamer:
             if first is not None:
                 events.append(first)
         own = [event for event in events if self.run.node(event).file != self.run.adapter]
-        live = [event for event in own if event.seq in self.run.live and not seen.samples]
+        live = [event for event in own if event.seq in self.run.live]
         events = sorted(live or own or events, key=lambda event: event.seq)
         return self._of_every_sample(seen, events) or events
 
@@ -49,6 +51,11 @@ class Blamer:
         events = [event for hit in hits if (event := self.run.computed(hit.ref)) is not None]
         live = [event for event in events if event.seq in self.run.live]
         return min(live or events, key=lambda event: event.seq, default=None)
+
+    def live(self, hits: list) -> list:
+        """The hits of values that went into the parameters, where there are any."""
+        made = [(hit, self.run.computed(hit.ref)) for hit in hits]
+        return [hit for hit, event in made if event is not None and event.seq in self.run.live] or hits
 
     def _likeliest(self, hits: list) -> list:
         """The hits of the value itself, or with a factor that networks have; else all."""
@@ -62,15 +69,22 @@ class Blamer:
         if not seen.samples or not events:
             return []
         made: dict[int, dict[int, Any]] = {}
+        values: dict[int, set] = {}
         for i, hits in seen.samples:
             for hit in hits:
                 for event in self.run.by_ref.get(hit.ref, ()):
                     if self.run.node(event).kind not in READS and self.run.node(event).file != self.run.adapter:
                         made.setdefault(event.node, {}).setdefault(i, event)
-        first = len(made.get(events[0].node, ()))
-        best = max(made.values(), key=lambda by_sample: (len(by_sample), -min(e.seq for e in by_sample.values())),
-                   default={})  # fmt: skip
-        return sorted(best.values(), key=lambda event: event.seq) if len(best) > first else []
+                        values.setdefault(event.node, set()).add((i, hit.ref))  # of code that works number by number
+
+        def covers(node: int) -> tuple[int, int, int]:
+            by_sample = made.get(node, {})
+            alive = sum(event.seq in self.run.live for event in by_sample.values())
+            return alive, len(by_sample), len(values.get(node, ()))
+
+        best = max(made, key=lambda node: (covers(node), -min(one.seq for one in made[node].values())), default=0)
+        better = covers(best) > covers(events[0].node)
+        return sorted(made[best].values(), key=lambda event: event.seq) if better else []
 
     def wrong_value(self, departure) -> object | None:
         """The event to blame for a departure that was recognised by its value."""
@@ -119,6 +133,9 @@ class Blamer:
         whole = formula.factors and departure.seen.batch and not one_by_one  # the gradient itself was seen
         if whole:
             events = self.events_of(Seen(departure.seen.batch, (), (), 1.0)) or events
+        elif formula.omits and formula.text.endswith(" alone"):
+            last = self.run.returned_from(events[0].frame)
+            return self.trail.innocent_caller(last if last is not None and last.ref == events[0].ref else events[0])
         elif formula.omits:
             start = None
             if formula.id == "bias-missing":
@@ -131,11 +148,18 @@ class Blamer:
                     return handed
                 events[0] = self.trail.asked_for(events[0])
             omission = start or self.trail.before_picking(self.handing.omission(events[0], departure), same_name=True)
+            if omission is events[0] and departure.quantity[:2] in ("dW", "db"):  # nothing shows the value being used
+                summed = self.events_of(Seen(departure.seen.batch, (), (), 1.0))
+                omission = next((one for one in summed if self.run.node(one).file != self.run.adapter), omission)
+            if departure.quantity[0] == "Z":
+                omission = self.trail.asked_for(omission)
             return self.trail.helpers.above_the_engine(omission) if self.run.value(omission).size == 1 else omission
         if departure.quantity.startswith("db") and formula.factors:
             refs = {hit.ref for signal in formula.factors for hit in self.follower.present(signal).hits()}
             copy = self.handing.copied(refs, self._of_delta(departure) or events[0], None, None)
             gradients = self.events_of(Seen(departure.seen.batch, (), departure.seen.sums, 1.0))
+            if copy is None and gradients and formula.omits:
+                copy = self.handing.lists.put_beside(refs, gradients[0].seq, departure.layer)
             if copy is not None or gradients:
                 return copy or gradients[0]
         label = self.labels.get(events[0].ref)
@@ -147,6 +171,8 @@ class Blamer:
         helper = self._wrong_matrix(events[0])
         if helper is not None:
             return helper
+        if formula.id == "batch-lost" and formula.parts:
+            return self._target_taken(events[-1], np.asarray(formula.parts[0])) or events[0]
         if formula.id == "batch-lost":
             return self.stores.begun_with_zeros(departure) or self.stores.last_store(departure) or events[0]
         if formula.id == "wrong-layer":
@@ -158,6 +184,15 @@ class Blamer:
         if handed is not None:
             return handed
         return self._chosen(events[0], departure) or self.trail.innocent_caller(self.trail.before_picking(events[0]))
+
+    def _target_taken(self, event, targets: np.ndarray):
+        """The assignment that took the target of one sample, for the error of another one."""
+        for id, events in self.run.by_node.items():
+            same = all(np.array_equal(self.run.value(one).ravel(), targets[:, 0]) for one in events)
+            own = self.run.nodes[id].kind == "assign" and self.run.nodes[id].file != self.run.adapter
+            if same and own and len(events) > 1 and events[0].seq < event.seq:
+                return events[0]
+        return None
 
     def _whole(self, event, departure):
         """The wrong value itself, where the statement that computed a part of another size gives that value, too."""
@@ -293,18 +328,18 @@ class Blamer:
                     continue  # where a right quantity is computed is never to blame; where it is picked may be
                 if op is None or departure.formula.id == "activation-as-derivative":  # a(1 − a) begins with a
                     continue
-                text = self.run.node(read).text
-                others = [
-                    other
-                    for other in self.run.by_ref[read.ref]
-                    if self.run.node(other).text == text
-                    and self.run.node(other).kind == "name"
-                    and definition.seq < other.seq
-                    and self.run.node(other).stmt != self.run.node(read).stmt
-                ]
-                if not others:
+                if not self._read_elsewhere(read, definition):
                     return definition
         return None
+
+    def _read_elsewhere(self, read, definition) -> bool:
+        """Another statement, too, reads the name to which a value was assigned."""
+        mine = self.run.node(read)
+        return definition is not None and any(
+            node.kind == "name" and node.text == mine.text and definition.seq < other.seq and node.stmt != mine.stmt
+            for other in self.run.by_ref[read.ref]
+            for node in [self.run.node(other)]
+        )
 
     def _returned_part(self, part, departure):
         """The return of a helper that hands the wrong factor to the expression which gives the wrong value."""
@@ -312,8 +347,14 @@ class Blamer:
         for event in self.events_of(departure.seen)[:1]:
             for operand in self.run.operands(event):
                 if operand.ref in refs and self.run.node(operand).kind in READS:
-                    made = self.run.computed(operand.ref)
+                    definition, label = self.run.definition(operand), self.labels.get(operand.ref)
+                    known = label is not None and label.right and bool(label.quantity)
+                    made = self._returned_to(definition) if known else self.run.computed(operand.ref)
                     returned = made is not None and self.run.node(made).kind == "return" and made.frame != event.frame
+                    if known and self._read_elsewhere(operand, definition):
+                        continue
+                    if returned and known and self.trail.helpers.right_elsewhere(made):
+                        return definition  # another function is meant
                     if returned and not self.trail.helpers.right_for_its_input(made):
                         return made
                 if operand.ref not in refs or self.run.node(operand).kind != "call":
@@ -325,6 +366,17 @@ class Blamer:
                     innocent = helpers.right_elsewhere(inner) or helpers.right_for_its_input(inner)
                     if called and self.run.node(inner).kind == "return" and not innocent:
                         return self._defined_in(inner) or inner
+        return None
+
+    def _returned_to(self, definition):
+        """What a function gave back to the statement that calls it and keeps its value, which was there before."""
+        first = self.run.computed(definition.ref) if definition is not None else None
+        for one in self.run.by_ref.get(definition.ref, ()) if first is not None else ():
+            call = self.run.call_of(one.frame)
+            here = call is not None and self.run.nodes[call[0]].stmt == self.run.node(definition).stmt
+            again = first is not None and first.seq < min(inner.seq for inner in self.run.by_frame[one.frame])
+            if self.run.node(one).kind == "return" and here and again and one.seq < definition.seq:
+                return one
         return None
 
     def _defined_in(self, event):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -24,14 +26,21 @@ class Conclusion:
     def __init__(self, run: Run, state: State, follower: Follower, textbook: Textbook):
         self.run, self.state, self.follower, self.textbook = run, state, follower, textbook
         self.labels = label_values(state, textbook, follower.index, follower.orders)
-        self.blamer = Blamer(run, self.labels, follower, state.A, state.delta)
+        self.blamer = Blamer(run, self.labels, follower, state)
         self.places = Places(run, state, follower, textbook, self.blamer)
         self.explainer = Explainer(run, self.labels)
+        self.unseen: list[tuple[Departure, Any]] = []  # departures that show in no value, and where they were placed
 
     def findings(self) -> list[Finding]:
         found = [self._from_departure(departure) for departure in self.state.departures]
         found += self._from_updates()
         return merged([finding for finding in found if finding is not None])
+
+    def _where_another_layer_has_it(self, departure: Departure):
+        """The place of the same mistake in a layer above, of which no value was seen either."""
+        mine = departure.formula.id, departure.quantity[:2]
+        alike = [event for other, event in self.unseen if (other.formula.id, other.quantity[:2]) == mine]
+        return alike[0] if alike and departure.formula.id else None
 
     # -- quantities --------------------------------------------------------------------------------------------------
 
@@ -46,7 +55,12 @@ class Conclusion:
         if departure.formula.id in ("r-byrow", "transposed") and departure.quantity.startswith("dW"):
             event = self.places.unrolled(departure, event)
         if event is None:
-            event = self.places.fallback(departure)
+            event = self._where_another_layer_has_it(departure) or self.places.fallback(departure)
+            self.unseen.append((departure, event))
+        idle = self.blamer.handing.mask_of_ones(departure) if departure.formula.omits else None
+        if idle is not None and departure.quantity.startswith("delta"):
+            departure = replace(departure, formula=replace(departure.formula, id="relu-mask-wrong"))
+            event = idle
         if departure.formula.id == "wrong-layer" and event is not None:
             event = self.blamer.layers.renamed(event, departure) or event
         turned = self.places.turned_by_apply(event) if departure.formula.id == "transposed" else None
@@ -186,7 +200,7 @@ class Conclusion:
             event = self.places.scaled_event(quantity, ratio * common)
         event = event or taken
         if id == "sum-for-mean" and event is not None and event is not taken and expected == right.text:
-            beside = self.places.beside_the_division(event, update, names, ratio)
+            beside = self.places.beside_the_division(event, update, names, ratio, common)
             event = beside or self.blamer.handing.named_again(event) or event
         if id == "missing-half":  # the square's 2 is on all gradients or on none
             id = None
@@ -317,8 +331,9 @@ class Conclusion:
                 # Code that keeps y − a keeps it in every layer: turned is what differs from the layer above.
                 way = -1.0 if above and all(hit.factor < 0 for hit in above.hits()) else 1.0
             for where in ([error] if error else []) + ([seen] if seen else []):
-                turned = [hit for hit in where.hits() if way * hit.factor < 0]
-                straight = [hit for hit in where.hits() if way * hit.factor > 0]
+                hits = self.blamer.live(where.hits())
+                turned = [hit for hit in hits if way * hit.factor < 0]
+                straight = [hit for hit in hits if way * hit.factor > 0]
                 if (turned and not straight) or (turned and start < L):
                     first = self.blamer.earliest(turned)
                     if first is not None and self.run.handed_in(first):
@@ -354,7 +369,9 @@ class Conclusion:
         value = update.right.value
         finding.evidence = evidence_of(-value, value, self._terms(update.layer))
         finding = self._placed(finding)
-        finding.computes = self.explainer.computes(event) if event is not None else f"−({right})"
+        told = self.explainer.computes(finding.event) if finding.event is not None else ""
+        uphill = right.replace(" − ", " + ", 1) if quantity.endswith("_new") else f"−({right})"
+        finding.computes = uphill if re.fullmatch(r"[\w.\[\]]*", told) else told  # a bare name tells nothing
         return finding
 
     def _of_the_slope(self, event, turned: list):
@@ -373,7 +390,8 @@ class Conclusion:
         L = self.textbook.depth
         updates = [self.places.returned_by_candidate(name[0], int(name[1:-4])) for name in names]
         own = {self.run.statement(one).id for one in updates if one is not None}
-        events = self.blamer.events_of(self.follower.present(self.state.A[L] - self.textbook.Y))
+        errors = self.blamer.events_of(self.follower.present(self.state.A[L] - self.textbook.Y))
+        events = [one for one in errors if self.run.node(one).file != self.run.adapter]
         if len(own) == 1 or not events:
             return None, names[0], update_text(names[0], self.state.updates[names[0]].layer)
         return events[0], f"delta{L}", self.state.rights[f"delta{L}"].text
@@ -385,6 +403,8 @@ class Conclusion:
         expected = update_text(update.quantity, layer)
         event = None
         hits = self.places.changed_values(old, update)
+        if not hits and letter == "b" and f"W{layer}_new" in self._lost_names():  # perhaps a row of the weights'
+            hits = self.places.changed_values(t.W[layer - 1], self.state.updates[f"W{layer}_new"])
         if hits:
             events = [e for ref in hits if (e := self.run.computed(ref)) is not None]
             event = max(events, key=lambda e: e.seq) if events else None
@@ -565,6 +585,6 @@ class Conclusion:
             return event
         event = self.run.handed_to_setter(event)
         known = self.labels.get(event.ref)
-        right = known is not None and known.right
+        right = known is not None and known.right and event.ref not in self.blamer.trail.helpers.wrong
         stored = self.blamer.stores.only_stored(event, right) if finding.departures else None
         return self.run.filled_by(event) or stored or event

@@ -72,11 +72,7 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     finding = Finding(
         id, "crash", phase_of(quantity), quantity, layer, computes, expected or _due(error), None
     )
-    finding.fix = (
-        fix or "Make the dimensions of the operands agree: " + "; ".join(shown)
-        if shown
-        else fix or ("The statement stops; see the message.")
-    )
+    finding.fix = fix or _way_out(lowered, values, shown)
     finding.place = {
         "file": error.file,
         "cell": error.cell,
@@ -122,7 +118,27 @@ def _out_of_adapter(finding: Finding, error, conclusion: Conclusion) -> None:
 
 def _due(error) -> str:
     """What was expected of the statement, where no arrangement of its operands tells."""
-    return "a step that comes back" if error.kind in ("timeout", "quit", "crash") else "a value that conforms"
+    if error.kind in ("timeout", "quit", "crash"):
+        return "a step that comes back"
+    message = str(error.message).lower()
+    if any(words in message for words in NO_PLACE):
+        return "an index that is there"
+    return "a name that is defined here" if any(words in message for words in NO_NAME) else "a value that conforms"
+
+
+def _way_out(message: str, values: list, shown: list[str]) -> str:
+    """What to do about an error of which no arrangement of the operands is known to help."""
+    if any(words in message for words in NO_PLACE):
+        numbers = [f"{text} is {float(value.ravel()[0]):g}" for text, value, _ in values if value.size == 1]
+        return "Use an index that is there" + (f"; here {', '.join(numbers)}." if numbers else ".")
+    if any(words in message for words in NO_NAME):
+        return "Use a name that is defined where this statement runs."
+    return f"Make the dimensions of the operands agree: {'; '.join(shown)}" if shown else "See the message."
+
+
+#: What Python and R say of an index beyond the end, and of a name that nothing has.
+NO_PLACE = ("index out of range", "out of bounds", "keyerror", "undefined columns selected")
+NO_NAME = ("nameerror", "attributeerror", "' not found", "could not find function", "unboundlocalerror")
 
 
 #: Operations of R that are known to lose a shape → the mistake.
@@ -279,8 +295,8 @@ def _remedy(matrices, error, conclusion: Conclusion):
         if hit is None:
             continue
         text, quantity, layer = hit
-        first = label_a.text if label_a else text_a
-        second = label_b.text if label_b else text_b
+        first = _in_brackets(label_a.text if label_a else text_a)
+        second = _in_brackets(label_b.text if label_b else text_b)
         written = name.format(a=first, b=second)
         id = "transposed"
         elementwise = operator in ("*", "multiply")
@@ -292,6 +308,11 @@ def _remedy(matrices, error, conclusion: Conclusion):
         expected = text if written == text else f"{written} = {text}"
         return id, expected, f"Write {source}: it conforms and gives {text}.", quantity, layer
     return None
+
+
+def _in_brackets(text: str) -> str:
+    """A sum or a difference as an operand."""
+    return f"({text})" if re.search(r" [−+] ", text) and not re.fullmatch(r"\([^()]*\)", text) else text
 
 
 def in_source(form: str, a: str, b: str, language: str) -> str:
@@ -344,7 +365,10 @@ def _known(value: np.ndarray, conclusion: Conclusion):
             targets += [d[:, i] if a is None else np.outer(d[:, i], a[:, i]) for i in range(d.shape[1])]
         for target in map(normal_form, targets):
             for form in (target, target.T):
-                if form.shape == value.shape and form.size > 1 and np.any(form) and proportion(value, form) is not None:
+                if form.shape != value.shape or form.size < 2 or not np.any(form):
+                    continue
+                factor = proportion(value, form)
+                if factor is not None and conclusion.follower.index.is_known(factor):
                     digits = "".join(letter for letter in (quantity or text) if letter.isdigit())
                     name = quantity or text
                     if not quantity and text.startswith("W") and "delta" in text:

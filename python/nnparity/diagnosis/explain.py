@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from functools import cached_property
+
+import numpy as np
+
 from nnparity.diagnosis.labels import Label
-from nnparity.diagnosis.run import Run
+from nnparity.diagnosis.run import READS, Run, base_name
 
 ELEMENTWISE = {"*": "⊙", "+": "+", "-": "−", "/": "/", "^": "^", "**": "^"}
 LONGEST = 160
@@ -18,12 +23,32 @@ class Explainer:
 
     def computes(self, event) -> str:
         """What the expression of `event` computes, its labelled operands under their textbook names."""
-        text = self._render(event, top=True, depth=0)
+        text = self._in_place(event) or self._render(event, top=True, depth=0)
         return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+    def _in_place(self, event) -> str:
+        """What `target += expression` makes of the target; empty where it is no such statement."""
+        node = self.run.node(event)
+        sign = (node.op or "").removesuffix("=")
+        root = self.run.operand(event, node.stmt)
+        if node.kind != "after" or sign not in ELEMENTWISE or root is None:
+            return ""
+        before = [one for one in self.run.by_frame[event.frame] if one.seq < event.seq
+                  and self.run.node(one).stmt == node.stmt and self.run.node(one).kind in READS]  # fmt: skip
+        old = [one for one in before if self.run.node(one).text == node.text]
+        parts = [self._render(old[-1], False, 1) if old else node.text, self._render(root, False, 1)]
+        glue = f" {ELEMENTWISE[sign]} " if sign in "+-" else ELEMENTWISE[sign]
+        return glue.join([parts[0], _wrapped(parts[1]) if sign != "+" else parts[1]])
 
     def known(self, event) -> bool:
         """Whether every operand of an expression is a right value of the textbook's, a number, or made of such."""
         operands = self.run.operands(event)
+        node = self.run.node(event)
+        if node.kind == "after":  # what stood there, and what was put there
+            root = self.run.operand(event, node.stmt)
+            read = [one for one in self.run.by_frame[event.frame] if one.seq < event.seq
+                    and self.run.node(one).stmt == node.stmt and self.run.node(one).kind in READS]  # fmt: skip
+            operands = [*read, *([root] if root is not None else [])]
         return bool(operands) and all(self._known_operand(operand, 0) for operand in operands)
 
     def _known_operand(self, operand, depth: int) -> bool:
@@ -31,10 +56,23 @@ class Explainer:
         if label is not None:
             return label.right
         value = self.run.value(operand)
-        if self.run.node(operand).kind == "constant" or (value.size == 1 and float(value.ravel()[0]).is_integer()):
+        if self.run.node(operand).kind == "constant" or bool(np.all(value == np.round(value))):  # an index, a label
             return True
-        inner = [] if self.run.node(operand).kind == "name" else self.run.operands(operand)
+        node = self.run.node(operand)
+        if node.kind == "index" and np.isin(value, self._given).all():
+            return True  # a part of the parameters, be it the wrong one
+        inner = [] if node.kind == "name" else self.run.operands(operand)
+        if node.kind == "index" and not inner:  # of an array that was not itself recorded here
+            stored = self.run.by_target.get((base_name(node.text), operand.frame), ())
+            inner = [one for one in stored if one.seq < operand.seq][-1:]
         return depth < 6 and bool(inner) and all(self._known_operand(one, depth + 1) for one in inner)
+
+    @cached_property
+    def _given(self) -> np.ndarray:
+        """Every number of the weights and biases that were recorded as such."""
+        whole = [self.run.values[ref] for ref, label in self.labels.items()
+                 if label.right and re.fullmatch(r"[Wb]\d+", label.text)]  # fmt: skip
+        return np.unique(np.concatenate([np.ravel(value) for value in whole] or [np.empty(0)]))
 
     def _render(self, event, top: bool, depth: int) -> str:
         node = self.run.node(event)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from nnparity.diagnosis import textbook as book
 from nnparity.diagnosis.matching import SAME, Hit, ValueIndex, proportion
 from nnparity.diagnosis.plain import plain_pass
 from nnparity.diagnosis.textbook import Formula
+
+if TYPE_CHECKING:
+    from nnparity.diagnosis.use import ByUse
 
 BEAM = 8
 COST = {
@@ -155,7 +159,7 @@ class Follower:
         index: ValueIndex,
         W_new: list[np.ndarray],
         b_new: list[np.ndarray],
-        by_use: Callable | None = None,
+        by_use: ByUse | None = None,
         loose: float = 1e-6,
     ):
         self.textbook = textbook
@@ -280,7 +284,9 @@ class Follower:
         declared = t.activations[layer - 1]
         earlier = state.activations[0] if layer > 1 and not last else None
         wanted = declared or earlier or "sigmoid"
-        formulas = list(book.forward_activations(state.Z[layer], layer, wanted, declared is not None, last, t.slope))
+        bias = None if layer in t.no_bias else t.b[layer - 1]
+        known = declared is not None
+        formulas = list(book.forward_activations(state.Z[layer], layer, wanted, known, last, t.slope, bias))
         if declared is None and not last:
             formulas = [
                 Formula(f.id, f.text, f.value, right=True, declares=f.declares) if f.text == f"Z{layer}" else f
@@ -325,7 +331,12 @@ class Follower:
             yield self._used(state, layer, letter, quantity, right, right, Seen(), cost, wanted)
             if self.by_use is not None:
                 for formula, seen in self.by_use(self, state, quantity, layer):
-                    yield self._used(state, layer, letter, quantity, formula, right, seen, COST["by use"], wanted)
+                    cost = self._unknown_cost(state, seen)
+                    yield self._used(state, layer, letter, quantity, formula, right, seen, cost, wanted)
+
+    def _unknown_cost(self, state: State, seen: Seen) -> float:
+        """What a value of unknown formula costs: little where its expression is to blame in another layer already."""
+        return COST["repeated" if self.by_use is not None and self.by_use.repeated(state, seen) else "by use"]
 
     def _used(self, state, layer, letter, quantity, formula, right, seen, cost, wanted,
               rivals: tuple[Formula, ...] = ()) -> State:
@@ -383,7 +394,8 @@ class Follower:
             options.append((formula, seen, cost, weight_fits))
         fitting = any(fits for *_, fits in options)
         if not fitting and self.by_use is not None:
-            options += [(f, s, COST["by use"], True) for f, s in self.by_use(self, state, quantity, layer)]
+            options += [(*known, self._unknown_cost(state, known[1]), True)
+                        for known in self.by_use(self, state, quantity, layer)]  # fmt: skip
         for formula, seen, cost, _ in options:
             new = state.branch(cost)
             new.delta[layer] = formula.value
@@ -474,7 +486,9 @@ class Follower:
                 state.updates[name] = Update(name, layer, 1.0, fit[1], formula, right)
                 state.used[quantity] = formula
                 known = any(departure.formula.id == formula.id for departure in state.departures)
-                state.cost += 2.0 if known else COST["departure"] - 1
+                state.cost += COST["repeated"] if known else COST["departure"] - 1
+                if formula.factors and self.present(formula.factors[0]):  # a delta that was computed departs itself
+                    state.cost += 2 * COST["right beside it"]
                 where = self._gradient_seen(formula) if formula.factors else Seen()
                 state.departures.append(Departure(quantity, layer, "backward", formula, right, where))
                 return

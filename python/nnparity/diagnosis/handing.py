@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnparity.diagnosis.labels import Label
+from nnparity.diagnosis.lists import Lists
 from nnparity.diagnosis.run import PICKS, READS, Run, base_name
 
 #: Operators whose value is their operand's, turned or put into a list, or tells of its shape alone.
@@ -18,18 +19,24 @@ class Handing:
 
     def __init__(self, run: Run, labels: dict[int, Label], follower):
         self.run, self.labels, self.follower = run, labels, follower
+        self.lists = Lists(run, labels)
 
     def omission(self, event, departure):
         """The use decides: the definition of the name used too early, else the expression that uses the value."""
         hits = departure.seen.hits()
         refs = {hit.ref for hit in hits if abs(abs(hit.factor) - 1) < 1e-9} or {hit.ref for hit in hits}
-        use = self.use_of(refs, event.seq, departure.quantity)
+        refs &= {one.ref for one in self.run.by_node[event.node]} or refs  # where a target is zero, a − y is a
+        use, scaled = self.use_of(refs, event.seq, departure.quantity), {hit.ref for hit in hits}
         if use is not None and self.run.node(use[0]).file == self.run.adapter:  # which scales it and hands it over
-            refs = {hit.ref for hit in hits}
+            refs = scaled
+            use = self.use_of(refs, event.seq, departure.quantity)
+        while use is not None and use[0].ref in scaled - refs and departure.quantity.startswith("delta"):
+            refs |= scaled & {one.ref for one in self.run.by_node[use[0].node]}
             use = self.use_of(refs, event.seq, departure.quantity)
         if use is None:
             gradient = departure.quantity[:2] in ("dW", "db")
-            return (self.copied(refs, event, None, None) if gradient else None) or event
+            copy = self.copied(refs, event, None, None) if gradient else self.lists.copied_by_number(event)
+            return copy or event
         consumer, operand = use
         while self.run.node(operand).kind not in READS:  # what only hands on its argument, as a clip that never bites
             inner = next((one for one in self.run.operands(operand) if one.ref in refs), None)
@@ -42,9 +49,10 @@ class Handing:
         beside = self._beside_the_activation(refs, event, consumer, departure)
         if beside is not None:
             return beside
-        passed = self._passed_on(refs, event, consumer)
+        passed = self._passed_on(refs, event, consumer, departure.formula.id == "bias-missing")
         if departure.formula.id != "bias-missing":  # which belongs to the sum, whatever that is called then
             passed = passed or self.copied(refs, event, consumer, operand)
+        passed = self.lists.put_among_deltas(refs, event, consumer, departure) or passed
         if passed is not None:
             return passed
         if self.run.node(operand).kind not in READS:
@@ -52,6 +60,12 @@ class Handing:
         definition = self.run.definition(operand)
         if definition is not None and self.run.node(definition).file == self.run.adapter:
             return consumer  # the adapter hands it over as it should
+        called = [self.run.nodes[call].stmt for call, _ in self.run.calls_above(event.frame)]
+        if definition is not None and departure.formula.id == "bias-missing" and self.run.is_copy(definition):
+            return definition if self.run.node(definition).stmt in called else event
+        if departure.quantity[:2] in ("dW", "db") and self._is_known(f"delta{departure.layer}"):
+            # The delta was there to be used.
+            return self.lists.put_beside(refs, consumer.seq, departure.layer) or consumer
         if definition is not None:
             return self._inside(definition, refs) or definition
         for call, frame in self.run.calls_above(operand.frame):  # an argument
@@ -65,6 +79,23 @@ class Handing:
                             return origin or event
                         return argument
         return consumer if event.frame != consumer.frame else event
+
+    def _is_known(self, quantity: str) -> bool:
+        """A right value of a quantity was recorded."""
+        return any(label.right and label.quantity == quantity for label in self.labels.values())
+
+    def mask_of_ones(self, departure):
+        """Where a factor of a delta was computed from its layer's sum or activation, and came out one everywhere."""
+        right, own = departure.right.value, {f"A{departure.layer}", f"Z{departure.layer}"}
+        for event in self.run.events:
+            node, value = self.run.node(event), self.run.value(event)
+            if node.kind in READS or node.op in HOLDS or node.file == self.run.adapter:
+                continue
+            if value.size in (right.shape[0], right.size) and value.size > 1 and np.all(value == 1):
+                labels = [self.labels.get(operand.ref) for operand in self.run.operands(event)]
+                if any(label is not None and label.right and label.quantity in own for label in labels):
+                    return event
+        return None
 
     def _beside_the_activation(self, refs: set[int], event, consumer, departure):
         """The hand-over in a function defined inside of the one that computed the layer's activation, as in engines."""
@@ -117,14 +148,19 @@ class Handing:
             for other in self.run.by_ref.get(event.ref, ())
         )
 
-    def _passed_on(self, refs: set[int], event, consumer):
-        """A function that only hands on what it was given, between the computation and the use."""
+    def _passed_on(self, refs: set[int], event, consumer, returned: bool):
+        """A function that only hands on what it was given, between the computation and the use.
+
+        With `returned`, one that gives it back at once, and not one that keeps it.
+        """
         for ref in refs:
             for other in self.run.by_ref.get(ref, ()):
                 node = self.run.node(other)
                 if not event.seq < other.seq < consumer.seq or other.frame == event.frame:
                     continue
                 if node.kind not in ("assign", "after", "return") or node.file == self.run.adapter:
+                    continue
+                if returned and node.kind != "return":
                     continue
                 if node.kind == "return":
                     if self.run.children.get(node.id) or "(" in node.text:
@@ -141,6 +177,8 @@ class Handing:
     def copied(self, refs: set[int], event, consumer, operand):
         """The assignment that only gave the value another name, from which the use has it; the first of several."""
         node = self.run.node(operand) if operand is not None else None
+        if node is not None and node.id in self.run.callers:
+            node = operand = None  # what a function of the candidate gave back has its names in there
         if node is not None and node.kind not in READS:
             return None
         copies = [
@@ -152,7 +190,7 @@ class Handing:
             and (consumer is None or other.seq < consumer.seq)
             and self.run.node(other).file != self.run.adapter
             and self.run.statement(other) is not self.run.statement(event)
-            and self._is_copy(other)
+            and self.run.is_copy(other)
         ]
         definition = self.run.definition(operand) if node is not None and node.kind == "name" else None
         if node is not None and definition is not None:
@@ -189,7 +227,7 @@ class Handing:
             other
             for other in self.run.by_ref.get(event.ref, ())
             if other.seq > event.seq and other.frame == event.frame and self.run.node(other).kind == "assign"
-            and self.run.statement(other).text == mine and self._is_copy(other)
+            and self.run.statement(other).text == mine and self.run.is_copy(other)
         ]  # fmt: skip
         return again[-1] if again else None
 
@@ -212,12 +250,6 @@ class Handing:
         base = base_name(source)
         stores = [one for ref in refs for one in self.run.by_ref.get(ref, ()) if one.seq < copy.seq]
         return not any((self.run.statement(one).target or "").startswith(base) for one in stores)
-
-    def _is_copy(self, event) -> bool:
-        """The statement assigns what another name, or an element of it, holds."""
-        statement = self.run.statement(event)
-        goes_on = self.run.goes_on(statement.id)
-        return bool(statement.target) and not goes_on and (statement.op is None or statement.op in PICKS)
 
     def _inside(self, definition, refs):
         """The event, in a function an assignment called, that computed the value; None where it computed it itself."""
@@ -251,6 +283,8 @@ class Handing:
                     label = self.labels.get(event.ref)
                     if label is not None and label.right and label.quantity in used_rightly:
                         continue
+                    if label is not None and label.text.endswith("²"):
+                        continue  # the loss's own
                     return event, operand
         return None
 

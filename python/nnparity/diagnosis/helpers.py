@@ -17,8 +17,9 @@ SMOOTH = ("sigmoid", "tanh", "softplus", "elu", "gelu", "silu")
 class Helpers:
     """Judges the functions of one recorded run by what they were given and what they gave."""
 
-    def __init__(self, run: Run, labels: dict[int, Label], classes: int):
+    def __init__(self, run: Run, labels: dict[int, Label], classes: int, wrong: frozenset[int]):
         self.run, self.labels, self.classes = run, labels, classes
+        self.wrong = wrong  # the values at which the account departs, by which the labels go on
 
     def true_derivative(self, event) -> bool:
         """The value is the derivative of an activation at something that the helper received."""
@@ -42,12 +43,17 @@ class Helpers:
                 return True
             if given.shape != value.shape or value.size == 0 or self._among_others(seen):
                 continue
+            if np.array_equal(value, given > 0) and 0 < value.sum() < value.size and self._only_array(event.frame):
+                return True  # a rectifier's derivative
             column = given.reshape(given.shape[0] if given.ndim else 1, -1)
             forms = [book.activation_slope(name, column) for name in SMOOTH]
+            shares: list[np.ndarray] = []
             if by_output and value.ndim == 2:
-                forms += [book.softmax_over(column, k) for k in (0, 1) if column.shape[k] == self.classes]
+                shares = [book.softmax_over(column, k) for k in (0, 1) if column.shape[k] == self.classes]
             elif by_output and value.ndim == 1:  # of one vector there is one softmax, whatever it holds
-                forms.append(book.softmax_over(column, 0))
+                shares = [book.softmax_over(column, 0)]
+            if any(np.allclose(value.reshape(column.shape), known, rtol=1e-9, atol=0) for known in shares):
+                return True
             if by_output:
                 forms += [column * (1 - column), 1 - column**2, *(book.activation_value(n, column) for n in SMOOTH)]
             for known in forms:
@@ -60,6 +66,10 @@ class Helpers:
         """The argument is a list, and this is one of its elements: they were read one after the other."""
         around = self.run.by_frame_node.get((argument.frame, argument.node), ())
         return any(abs(other.seq - argument.seq) == 1 for other in around)
+
+    def _only_array(self, frame: int) -> bool:
+        """The function was given one array."""
+        return len({one.ref for one in self.run.given(frame) if self.run.value(one).size > 1}) == 1
 
     def right_elsewhere(self, event) -> bool:
         """Most calls of the same function from another place gave a value that the textbook knows."""
@@ -74,6 +84,7 @@ class Helpers:
                 label = self.labels.get(other.ref)
                 known = label.quantity or "step" if label is not None and label.right else ""
                 right = bool(known) and (self.run.value(other).size > 1 or (number and known != "step"))
+                right = right and other.ref not in self.wrong
                 places.setdefault(frame.call_node, []).append(right)
         if number:  # numbers are added and multiplied everywhere
             return sum(map(any, places.values())) >= 2

@@ -333,7 +333,8 @@ def far_fetched(bugs: list[Finding], mended: Mended, conclusion) -> bool:
     if _one_word(mended.change) and mended.statement in _callers(first, run):
         return False
     here = _statement(first, run) == mended.statement
-    if len(bugs) == 1 and not here and first.id in FACTORS and _innocent(mended, conclusion):
+    factor = first.id in FACTORS or first.id == "relu-mask-wrong"
+    if len(bugs) == 1 and not here and factor and _innocent(mended, conclusion):
         return True
     if len(bugs) > 1 or here or not first.proved:
         return False

@@ -114,7 +114,8 @@ class Places:
             return None
         old, delta = (t.W if letter == "W" else t.b)[layer - 1], self.state.delta[layer]
         last = np.outer(delta[:, -1], self.state.A[layer - 1][:, -1]) if letter == "W" else delta[:, -1]
-        hits = self.follower.index.find(old + update.rate * last, parts=True, edges=letter == "b")
+        new = update.keep * old + update.rate * last
+        hits = self.follower.index.find(new, parts=True, edges=letter == "b") or self.follower.index.inside(new)
         events = [self.run.computed(hit.ref) for hit in hits if abs(hit.factor - 1) < 1e-9]
         own = [one for one in events if one is not None and self.run.node(one).file != self.run.adapter]
         return min(own, key=lambda one: one.seq, default=None)
@@ -129,7 +130,9 @@ class Places:
         while waiting:
             current = waiting.pop(0)
             same = [one for one in self.run.elements(current) if one.ref == current.ref and one.seq < current.seq]
-            for operand in same or self.run.operands(current):
+            root = self.run.operand(current, self.run.node(current).stmt) if current.node else None
+            put = [root] if root is not None and self.run.node(current).kind == "after" else []
+            for operand in same or self.run.operands(current) or put:
                 maker = self.run.computed(operand.ref)
                 label = self.blamer.labels.get(operand.ref)
                 computes = self.run.node(current).op in ("-", "+", "*", "-=", "+=", "Map", "mapply")
@@ -206,7 +209,7 @@ class Places:
         made = [one for one in wrong if one and any(operand.ref in right for operand in self.run.operands(one))]
         return min(made, key=lambda one: one.seq, default=None)
 
-    def beside_the_division(self, summed, update: Update, names: list[str], ratio: float):
+    def beside_the_division(self, summed, update: Update, names: list[str], ratio: float, common: float):
         """Of a sum that should be divided: the statement that answers to the one that divides another parameter's sum.
 
         Where that also takes the sum, or is the other's update, it is the one that does so here; else it is the next
@@ -216,8 +219,9 @@ class Places:
             seen = self.state.seen.get(f"d{other.quantity[0]}{other.layer}")
             if other.quantity in names or seen is None:
                 continue
-            sums = [self.run.computed(hit.ref) for hit in seen.batch if abs(abs(hit.factor / ratio) - 1) < 1e-4]
-            means = [self.run.computed(hit.ref) for hit in seen.batch if abs(abs(hit.factor) - 1) < 1e-4]
+            scales = [(self.run.computed(hit.ref), abs(hit.factor / common)) for hit in seen.batch]
+            sums = [event for event, scale in scales if abs(scale / ratio - 1) < 1e-4]
+            means = [event for event, scale in scales if abs(scale - 1) < 1e-4]
             taken = self.returned(other.quantity[0], other.layer)
             made = {self.run.statement(mean).id for mean in means if mean is not None}
             if any(self.run.statement(one).id in made for one in sums if one is not None):
@@ -235,7 +239,7 @@ class Places:
             again = [
                 one
                 for one in self.run.by_ref.get(summed.ref, ())
-                if one.seq > summed.seq and self.run.node(one).kind == "assign"
+                if one.seq > summed.seq and self.run.node(one).kind == "assign" and self.run.node(one).op in COPIES
                 and self.run.statement(one) is not self.run.statement(summed)
                 and self.run.node(one).file != self.run.adapter
             ]  # fmt: skip
@@ -265,6 +269,10 @@ class Places:
             kept = delta and all(hit.factor < 0 for hit in delta.hits())
             if (kept or self._turned_alike(names)) and not by_adapter:
                 continue  # it came turned: what stands behind it takes that into account or does not
+            if by_adapter and {name[0] for name in names} == {"b"} and self._turned_alike(names):
+                after = self.out_of_adapter(taken, lost=True)  # what is right of W turns here
+                if after is not None:
+                    return after
             if turned and not [hit for hit in seen.hits() if hit.factor > 0]:
                 first = self.blamer.earliest(turned)
                 if first is not None:
@@ -286,7 +294,11 @@ class Places:
     def call_for_others(self, update: Update):
         """The call, in the candidate, of the function that updates the other layers."""
         others = [other for other in self.state.updates.values() if other.layer != update.layer and other.rate]
-        for event in [self.returned(other.quantity[0], other.layer) for other in others]:
+        events = [self.returned(other.quantity[0], other.layer) for other in others]
+        own = [event for event in events if event is not None and self.run.node(event).file != self.run.adapter]
+        if len({event.frame for event in own}) == 1 < len({other.layer for other in others}):
+            return None  # one call updates them all
+        for event in events:
             call = self.run.call_of(event.frame) if event is not None else None
             if event is None or call is None or self.run.nodes[call[0]].file == self.run.adapter:
                 continue
@@ -336,12 +348,31 @@ class Places:
                 continue
             target = self.run.statement(event).target or ""
             same = [one for one in self.run.by_frame.get(event.frame, ())
-                    if self.run.node(one).kind == "name" and self.run.node(one).text == target]  # fmt: skip
+                    if self.run.node(one).kind in ("name", "return") and self.run.node(one).text == target]  # fmt: skip
             local = [one for one in self.run.by_target.get((target, event.frame), ()) if one.seq < event.seq
                      and self.run.node(one).stmt != node.stmt]  # fmt: skip
             into_itself = any(self.run.node(one).stmt == node.stmt for one in same)
             if into_itself and not local and all(one.seq < event.seq for one in same):
                 return event
+        return self._changed_copy() if self.textbook.language == "R" else None
+
+    def _changed_copy(self):
+        """The last assignment to an element of a list that nothing reads thereafter: in R it is a copy of its own."""
+        for (base, frame), stores in self.run.by_target.items():
+            changes = [one for one in stores if self.run.statement(one).target != base]
+            record = self.run.frames.get(frame)
+            if not changes or record is None or record.fun is None or record.file == self.run.adapter:
+                continue
+            own = {self.run.statement(one).target for one in changes}
+            begun = [one for one in stores if self.run.statement(one).target == base]
+            around = lambda node: self.run.nodes.get(node.parent or -1, node)  # noqa: E731
+            reads = [one for one in self.run.by_frame[frame] if base_name(self.run.node(one).text) == base
+                     and not own & {self.run.node(one).text, around(self.run.node(one)).text}
+                     and self.run.node(one).kind in READS | {"return", "assign", "expr"}]  # fmt: skip
+            kept = [one for one in reads for change in changes if change.seq < one.seq
+                    and not any(change.seq < start.seq < one.seq for start in begun)]  # fmt: skip
+            if begun and not kept:
+                return changes[-1]
         return None
 
     def summed_away(self, layer: int):
@@ -406,6 +437,8 @@ class Places:
             for event in self.run.by_ref.get(hit.ref, ()):
                 node = self.run.node(event)
                 if node.kind not in ("assign", "after") or node.file == self.run.adapter or event.seq < taken:
+                    continue
+                if event.path and node.op not in COPIES:  # one of many that a function gave back
                     continue
                 if self.after_forward(self.run.by_node[event.node][0]):  # what ran before it sets the network up
                     best = event if best is None or event.seq > best.seq else best

@@ -51,7 +51,10 @@ def repaired(finding: Finding, textbook, state) -> dict[str, np.ndarray]:
             f"Z{layer}", book.forward_sums(textbook.W, textbook.b, new.A, new.Z, layer, layer in textbook.no_bias)
         )
         new.A[layer] = choose(
-            f"A{layer}", book.forward_activations(new.Z[layer], layer, name, known, layer == L, textbook.slope)
+            f"A{layer}",
+            book.forward_activations(
+                new.Z[layer], layer, name, known, layer == L, textbook.slope, textbook.b[layer - 1]
+            ),
         )
     for layer in range(L, 0, -1):
         formulas = book.output_deltas(new, textbook) if layer == L else book.hidden_deltas(new, textbook, layer, {})

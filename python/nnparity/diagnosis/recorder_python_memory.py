@@ -6,6 +6,7 @@ import itertools
 import struct
 import sys
 import types
+from numbers import Number
 
 import numpy as np
 
@@ -40,7 +41,8 @@ EMPTY = frozenset(
     }
 )
 CLASSES = {"f": "numeric", "i": "integer", "u": "integer", "b": "logical"}
-SCALARS = (int, float, np.number, np.bool_)
+SCALARS = (int, float, np.number, np.bool_, Number)
+EXACT = ("decimal", "fractions")  # the modules of numbers that are recorded as the nearest float
 
 
 class Memory:
@@ -196,6 +198,11 @@ def numbers_of(value):
         if value.dtype.kind in CLASSES:
             return (value.tobytes(), value.dtype.str, (), "scalar", "")
         return None
+    if kind.__module__ in EXACT:
+        try:
+            return (struct.pack("=d", float(value)), "=f8", (), "scalar", kind.__name__)
+        except (OverflowError, ValueError, TypeError):
+            return None
     if kind is list or kind is tuple:
         shape = rectangle(value)
         if shape:
@@ -344,6 +351,8 @@ def refill(value, numbers, in_place):
         return type(value)(number)
     if isinstance(value, float):
         return number
+    if type(value).__module__ in EXACT:
+        return type(value)(number)
     if hasattr(value, "to_numpy"):
         fresh = value.astype(float).copy()
         if fresh.ndim == 2:

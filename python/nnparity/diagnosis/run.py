@@ -145,7 +145,9 @@ class Run:
                 node.kind == "cond" and statement.text in re.split(r"\W+", node.target or "")
                 for node in self.nodes.values() if (node.file, node.fun) == (statement.file, statement.fun)
             )  # fmt: skip
-            if not stores or own or loops or call is None or self.nodes[call[0]].file == self.adapter:
+            if not stores or own or loops or self.goes_on(statement.id):
+                return event
+            if call is None or self.nodes[call[0]].file == self.adapter:
                 return event
             event = event._replace(node=call[0], frame=call[1])
 
@@ -186,13 +188,23 @@ class Run:
         return min(events, key=lambda event: event.seq, default=None)
 
     @cached_property
-    def _by_value(self) -> dict[tuple, list[int]]:
+    def _by_value(self) -> dict[bytes, list[int]]:
         """Where a number or a vector was recorded, by what it is."""
         table = defaultdict(list)
         for ref, value in self.values.items():
             if value.ndim < 2 or value.size == 1:
                 table[value.tobytes()].append(ref)
         return table
+
+    def elementwise(self, value: np.ndarray, fits: Callable[[Any], bool]) -> list:
+        """Of the expressions that had each element of an array, in events that fit: the event of the first element."""
+        made: dict[int, dict[int, Any]] = {}
+        for k, element in enumerate(value if 1 < value.size <= MOST_NUMBERS and len(value) > 1 else ()):
+            for ref in self._by_value.get(element.tobytes(), []):
+                for one in self.by_ref.get(ref, ()):
+                    if fits(one):
+                        made.setdefault(one.node, {})[k] = one
+        return [elements[0] for elements in made.values() if len(elements) == len(value)]
 
     def filled_by(self, event):
         """Of a list that a statement only gives another name: the expression that computed its elements one by one."""
@@ -203,13 +215,7 @@ class Run:
         before = [one for one in self.by_ref[event.ref] if named and self._computes_before(one, event)]
         if before and not any(one.seq in self.live for one in before):  # put into a list that is not seen being read
             return before[-1]
-        made: dict[int, dict[int, Any]] = {}
-        for k, element in enumerate(value if len(value) > 1 else ()):
-            for ref in self._by_value.get(element.tobytes(), ()):
-                for one in self.by_ref[ref]:
-                    if self._computes_before(one, event):
-                        made.setdefault(one.node, {})[k] = one
-        whole = [elements[0] for elements in made.values() if len(elements) == len(value)]
+        whole = self.elementwise(value, lambda one: self._computes_before(one, event))
         return max(whole, key=lambda one: one.seq, default=None)
 
     def _computes_before(self, one, event) -> bool:
@@ -237,11 +243,25 @@ class Run:
         event = next(iter(self.by_ref.get(ref, ())), None)
         while event is not None and self.node(event).kind == "index":
             whole = next(iter(self.operands(event)), None)
-            made = self.computed(whole.ref) if whole is not None else None
+            if whole is None or not self._holds(whole, event):  # the index: the array itself was not recorded
+                stored = self.by_target.get((base_name(self.node(event).text), event.frame), ())
+                before = [one for one in stored if one.seq < event.seq and self._holds(one, event)]
+                return before[-1] if before else self._made_by_number(event)
+            made = self.computed(whole.ref)
             if made is not None:
                 return made if made.seq < event.seq else None
             event = whole
         return None
+
+    def _made_by_number(self, event):
+        """The one expression that computed every element of a vector, which was put together where nothing shows."""
+        computes = lambda one: self.node(one).kind not in READS and self.node(one).op is not None  # noqa: E731
+        vector = np.atleast_1d(self.value(event))
+        whole = self.elementwise(vector, lambda one: one.seq < event.seq and computes(one))
+        return max(whole, key=lambda one: one.seq, default=None)
+
+    def _holds(self, whole, part) -> bool:
+        return bool(np.isin(self.value(part), self.value(whole)).all())
 
     def computed_before(self, ref: int, seq: int):
         """The last event before another one that computed a value anew, as that of a buffer filled again and again."""
@@ -317,8 +337,14 @@ class Run:
         return first
 
     def goes_on(self, statement: int) -> bool:
-        """Whether a statement adds to what its target holds, or takes away."""
-        return any(node.stmt == statement and node.op in ("+=", "-=") for node in self.nodes.values())
+        """Whether a statement goes on from what its target holds: adds to it, takes away, multiplies or divides."""
+        return any(node.stmt == statement and node.op in ("+=", "-=", "*=", "/=") for node in self.nodes.values())
+
+    def is_copy(self, event) -> bool:
+        """The statement assigns what another name, or an element of it, holds."""
+        statement = self.statement(event)
+        goes_on = self.goes_on(statement.id)
+        return bool(statement.target) and not goes_on and (statement.op is None or statement.op in PICKS)
 
     def elements(self, event) -> list:
         """The operands of an event, all elements of a list."""

@@ -101,7 +101,7 @@ class Stores:
             for one in self.run.events
             if one.seq < event.seq and one.frame == event.frame and self.run.node(one).kind == "assign"
             and self.run.statement(one).target == target and self.run.value(one).size == 1
-            and not np.any(self.run.value(one))
+            and not np.any(self.run.value(one)) and self.run.statement(one) is not self.run.statement(event)
         ]  # fmt: skip
         return zeros[-1] if zeros else None
 

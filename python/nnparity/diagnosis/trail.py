@@ -15,9 +15,9 @@ from nnparity.diagnosis.run import PICKS, Run, base_name
 class Trail:
     """Walks through one recorded run."""
 
-    def __init__(self, run: Run, labels: dict[int, Label], classes: int):
+    def __init__(self, run: Run, labels: dict[int, Label], classes: int, wrong: frozenset[int]):
         self.run, self.labels = run, labels
-        self.helpers = Helpers(run, labels, classes)
+        self.helpers = Helpers(run, labels, classes, wrong)
 
     def first_unlabelled(self, event, limit: int = 400):
         """Walk back through operands that nothing explains, to the first expression whose operands are all known."""
@@ -64,16 +64,37 @@ class Trail:
         return found
 
     @cached_property
+    def _given(self) -> dict[str, np.ndarray]:
+        """The weights and biases that step was given, as far as they were recorded."""
+        whole: dict[str, np.ndarray] = {}
+        for ref, label in self.labels.items():
+            value = self.run.values[ref]
+            if label.right and re.fullmatch(r"[Wb]\d+", label.text) and value.size > np.size(whole.get(label.text, [])):
+                whole[label.text] = value  # a part of it has the same label
+        return whole
+
+    @cached_property
+    def _of_one(self) -> list[np.ndarray]:
+        """The parameters of each layer, W and b together, and the weights of and to each unit; in order of size."""
+        parts = []
+        for name, value in self._given.items():
+            if name[0] == "W":
+                parts += [*value, *value.T] if value.ndim == 2 else []
+                parts.append(np.append(value, self._given.get(f"b{name[1:]}", [])))
+        return [np.sort(part, axis=None) for part in parts if part.size > 1]
+
+    @cached_property
     def _parameters(self) -> np.ndarray:
         """Every number of the weights and biases that step was given."""
-        found = {label.text: self.run.values[ref] for ref, label in self.labels.items()
-                 if label.right and re.fullmatch(r"[Wb]\d+", label.text)}  # fmt: skip
-        return np.unique(np.concatenate([np.ravel(value) for value in found.values()])) if found else np.empty(0)
+        return np.unique(np.concatenate([np.ravel(value) for value in self._given.values()] or [np.empty(0)]))
 
     def _all_parameters(self, value: np.ndarray) -> bool:
-        """The value holds all parameters, as one flat vector does: they are right in it."""
+        """The value holds all parameters, as one flat vector does, or those of one layer or unit: right in it."""
         known = self._parameters
-        return 0 < known.size <= value.size and bool(np.isin(known, value).all())
+        if 0 < known.size <= value.size and np.isin(known, value).all():
+            return True
+        numbers = np.sort(value, axis=None)
+        return any(part.size == numbers.size and np.array_equal(part, numbers) for part in self._of_one)
 
     def _innocence(self, source, current) -> int:
         """1 for a part of the same statement whose operands are all right, 2 for what its target held, else 0."""
@@ -119,7 +140,9 @@ class Trail:
         current = event
         for call, frame in self.run.calls_above(event.frame):
             alike, last = self.helpers.right_elsewhere(current), self.run.returned_from(current.frame)
-            given_back = current if last is None else last  # what a function computes on its way says nothing of it
+            own = [one.ref for one in self.run.by_frame[current.frame] if self.run.node(one).kind == "return"]
+            # What a function computes on its way says nothing of it.
+            given_back = current if last is None or current.ref in own else last
             right = self.helpers.right_for_its_input(given_back)
             if not (alike or right):
                 break

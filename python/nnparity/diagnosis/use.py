@@ -80,6 +80,16 @@ class ByUse:
             if found >= MOST:
                 return
 
+    def repeated(self, state: State, seen: Seen) -> bool:
+        """The expression that computed an unknown value also computed one in another layer of the account."""
+        unknown = [departure.seen for departure in state.departures if departure.formula.text == "?"]
+        return any(self._makers(seen) & self._makers(other) for other in unknown)
+
+    def _makers(self, seen: Seen) -> set[int]:
+        """The expressions of the candidate that computed a value, not those that only name or keep it."""
+        made = (self.run.computed(hit.ref) for hit in seen.hits())
+        return {event.node for event in made if event is not None and self.run.node(event).file != self.run.adapter}
+
     def _feeds_activation(self, follower: Follower, state: State, layer: int, value: np.ndarray) -> bool:
         name = follower.textbook.activations[layer - 1]
         names = [name] if name else ["sigmoid", "tanh", "relu", "softmax"]

@@ -110,7 +110,9 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
 
 
 @quiet
-def forward_activations(Z: np.ndarray, layer: int, wanted: str, known: bool, last: bool, slope: float):
+def forward_activations(
+    Z: np.ndarray, layer: int, wanted: str, known: bool, last: bool, slope: float, bias: np.ndarray | None = None
+):
     """A[l] = f(Z[l]); another registered activation is a declaration, the rest are mistakes."""
     z = f"Z{layer}"
     names = [wanted, *[name for name in OUTPUT if name != wanted]]
@@ -123,6 +125,9 @@ def forward_activations(Z: np.ndarray, layer: int, wanted: str, known: bool, las
             yield Formula(None, z, value, omits=True, right=not known and last, declares=option)
         else:
             yield Formula(None, f"{name}({z})", value, right=not known, declares=option)
+    if bias is not None and np.any(bias):  # a bracket that is closed too early
+        late = activation_value(wanted, Z - bias[:, None], slope) + bias[:, None]
+        yield Formula("bias-missing", f"{wanted}({z} − b{layer}) + b{layer}", late)
     S = softmax_over(Z, 0)
     E = np.exp(Z)
     yield from _softmax_departures(Z, z, S)

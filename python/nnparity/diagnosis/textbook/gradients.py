@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nnparity.diagnosis.textbook.formula import Formula, activation_value, quiet
+from nnparity.diagnosis.textbook.formula import Formula, activation_slope, activation_value, quiet
 
 
 @quiet
@@ -71,6 +71,9 @@ def weight_gradients(state, textbook, layer: int) -> Iterator[Formula]:
         if kind and "softmax" not in kind and kind != "linear":
             again = activation_value(kind, a, textbook.slope)
             yield Formula(None, f"(1/m)·{name}·{kind}({before})ᵀ", d @ again.T / m, factors=(d, again))
+    if layer > 1 and "softmax" not in (below := state.activations[layer - 2]) and below != "linear":
+        slope = activation_slope(below, state.Z[layer - 1], textbook.slope)
+        yield Formula(None, f"(1/m)·{name}·{below}′(Z{layer - 1})ᵀ", d @ slope.T / m, factors=(d, slope))
     yield Formula(None, f"(1/m)·{name}·({before} − 1)ᵀ", d @ (a - 1).T / m, factors=(d, a - 1))
     yield Formula(None, f"(1/m)·{name}·({before}²)ᵀ", d @ (a**2).T / m, factors=(d, a**2))
     if layer == textbook.depth:
@@ -116,6 +119,8 @@ def bias_gradients(state, textbook, layer: int) -> Iterator[Formula]:
             np.full(n, d.sum() / m),
             parts=(d.sum() / m, *d.sum(axis=0)),
         )
+        yield Formula(one_number_id(textbook.language), f"mean of all of {name}, one number for every unit",
+                      np.full(n, d.mean()), parts=(d.mean(),))  # fmt: skip
         yield Formula(
             "bias-gradient-collapsed", f"{name} summed over the units (recycled)", np.resize(d.sum(axis=0), n)
         )

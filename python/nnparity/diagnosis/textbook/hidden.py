@@ -39,7 +39,9 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
         early = w - rate * step
         if layer + 1 not in new_weights or not np.allclose(early, new_weights[layer + 1], rtol=1e-9):
             backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1}", early.T @ d))
-    for rate in dict.fromkeys((textbook.eta, 1.0)):
+    update = state.updates.get(f"W{layer + 1}_new")
+    taken = [-update.rate] if update is not None and update.formula is not None and update.rate < 0 else []
+    for rate in dict.fromkeys((textbook.eta, 1.0, *taken)):
         each = np.column_stack([(w - rate * np.outer(d[:, i], A[:, i])).T @ d[:, i] for i in range(d.shape[1])])
         backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1} of each sample", each))
     if w.shape[0] == w.shape[1]:
@@ -92,6 +94,8 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
             elif factor.right or factor.omits or back.id == "stale-weights-in-delta":
                 parts = back.parts or (back.value,)
                 yield Formula(back.id, f"({back.text}) ⊙ {factor.text}", back.value * factor.value, parts=parts)
+    if name not in ("linear", "relu") and not name.endswith("softmax"):
+        yield Formula(None, f"{name}′(Z{layer}) alone", activation_slope(name, Z, textbook.slope), omits=True)
     dA = backs[0].value
     if name == "leaky_relu":
         for kept in (dA > 0, dA < 0):  # of code that keeps −delta, too

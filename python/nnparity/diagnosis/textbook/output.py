@@ -107,6 +107,8 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
                 "shuffle-unpaired", f"delta{L} with {y} in another order than X ({order})", value, parts=(recorded,)
             )
     right_slope = activation_slope(name, Z, slope)
+    if name != "linear" and not name.endswith("softmax"):
+        yield Formula(None, f"{name}′(Z{L}) alone", right_slope, omits=True)
     inner = (error * right_slope).sum(axis=0)
     yield Formula(
         "r-vector-orientation" if textbook.language == "R" else "np-broadcast",
@@ -131,6 +133,8 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
         yield Formula(None, f"{a}{tail}", A * factor.value)
         yield Formula(None, f"{y}{tail}", Y * factor.value)
         diagonal = "softmax-jacobian-diagonal" if name.endswith("softmax") and factor.right else None
+        if name.endswith("softmax") and loss == "categorical_cross_entropy" and not tail:  # the slope of the loss alone
+            diagonal = "missing-output-derivative"
         yield Formula(diagonal, f"−({y}/{a}){tail}", -Y / A * factor.value, parts=(Y / A,))
         yield Formula(
             None, f"({a} − {y})/({a}(1 − {a})){tail}", error / (A * (1 - A)) * factor.value, omits=factor.text == "1"
@@ -144,6 +148,8 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
             ("shuffle-unpaired", "of the sample before", np.roll(Y, 1, axis=1)),
             ("shuffle-unpaired", "of the sample behind", np.roll(Y, -1, axis=1)),
             ("shuffle-unpaired", "in reverse", Y[:, ::-1]),
+            ("batch-lost", "of the first sample", np.broadcast_to(Y[:, :1], Y.shape)),
+            ("batch-lost", "of the last sample", np.broadcast_to(Y[:, -1:], Y.shape)),
         ):
             yield Formula(id, f"({a} − {y} {words}){tail}", (A - targets) * factor.value, parts=(targets,))
         yield Formula("wrong-layer", f"(Z{L} − {y}){tail}", (Z - Y) * factor.value, parts=(Z - Y,), used=(Z,))

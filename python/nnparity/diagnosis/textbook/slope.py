@@ -29,6 +29,7 @@ def slopes(
         yield Formula("relu-mask-wrong", f"[{z} < 0]", (Z < 0).astype(float))
         if base == "relu":
             yield Formula("relu-mask-wrong", "all ones (no mask)", np.ones_like(Z), omits=True)
+            yield Formula("relu-mask-wrong", f"1 above 0, {z} below", np.where(Z > 0, 1.0, Z))
         else:
             yield Formula(missing, "1", np.ones_like(Z), omits=True)
             yield Formula("relu-mask-wrong", f"[{z} > 0]", flat)
@@ -45,6 +46,7 @@ def slopes(
         yield Formula("derivative-of-activation", f"1 − {z}²", 1 - Z**2)
         yield Formula("wrong-derivative", f"1 − {a}", 1 - A)
         yield Formula("wrong-derivative", f"1 + {a}²", 1 + A**2)
+        yield Formula("wrong-derivative", f"1 − 2{a}", 1 - 2 * A)
         yield Formula("wrong-derivative", f"(1 − {a})²", (1 - A) ** 2)
         yield Formula("wrong-derivative", f"{a}² − 1", A**2 - 1)
         yield Formula("activation-as-derivative", f"{a}²", A**2)
