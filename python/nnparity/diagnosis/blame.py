@@ -48,9 +48,8 @@ class Blamer:
 
     def earliest(self, hits):
         """The first event that computed one of the hits, of those that went into the parameters where there are any."""
-        events = [event for hit in hits if (event := self.run.computed(hit.ref)) is not None]
-        live = [event for event in events if event.seq in self.run.live]
-        return min(live or events, key=lambda event: event.seq, default=None)
+        events = [event for hit in self.live(hits) if (event := self.run.computed(hit.ref)) is not None]
+        return min(events, key=lambda event: event.seq, default=None)
 
     def live(self, hits: list) -> list:
         """The hits of values that went into the parameters, where there are any."""
@@ -133,7 +132,7 @@ class Blamer:
         whole = formula.factors and departure.seen.batch and not one_by_one  # the gradient itself was seen
         if whole:
             events = self.events_of(Seen(departure.seen.batch, (), (), 1.0)) or events
-        elif formula.omits and formula.text.endswith(" alone"):
+        elif formula.alone:
             last = self.run.returned_from(events[0].frame)
             return self.trail.innocent_caller(last if last is not None and last.ref == events[0].ref else events[0])
         elif formula.omits:
@@ -371,10 +370,12 @@ class Blamer:
     def _returned_to(self, definition):
         """What a function gave back to the statement that calls it and keeps its value, which was there before."""
         first = self.run.computed(definition.ref) if definition is not None else None
-        for one in self.run.by_ref.get(definition.ref, ()) if first is not None else ():
+        if first is None:
+            return None
+        for one in self.run.by_ref[definition.ref]:
             call = self.run.call_of(one.frame)
             here = call is not None and self.run.nodes[call[0]].stmt == self.run.node(definition).stmt
-            again = first is not None and first.seq < min(inner.seq for inner in self.run.by_frame[one.frame])
+            again = first.seq < min(inner.seq for inner in self.run.by_frame[one.frame])
             if self.run.node(one).kind == "return" and here and again and one.seq < definition.seq:
                 return one
         return None

@@ -32,15 +32,10 @@ class Conclusion:
         self.unseen: list[tuple[Departure, Any]] = []  # departures that show in no value, and where they were placed
 
     def findings(self) -> list[Finding]:
+        self.unseen.clear()
         found = [self._from_departure(departure) for departure in self.state.departures]
         found += self._from_updates()
         return merged([finding for finding in found if finding is not None])
-
-    def _where_another_layer_has_it(self, departure: Departure):
-        """The place of the same mistake in a layer above, of which no value was seen either."""
-        mine = departure.formula.id, departure.quantity[:2]
-        alike = [event for other, event in self.unseen if (other.formula.id, other.quantity[:2]) == mine]
-        return alike[0] if alike and departure.formula.id else None
 
     # -- quantities --------------------------------------------------------------------------------------------------
 
@@ -57,8 +52,8 @@ class Conclusion:
         if event is None:
             event = self._where_another_layer_has_it(departure) or self.places.fallback(departure)
             self.unseen.append((departure, event))
-        idle = self.blamer.handing.mask_of_ones(departure) if departure.formula.omits else None
-        if idle is not None and departure.quantity.startswith("delta"):
+        idle = self._idle_mask(departure)
+        if idle is not None:
             departure = replace(departure, formula=replace(departure.formula, id="relu-mask-wrong"))
             event = idle
         if departure.formula.id == "wrong-layer" and event is not None:
@@ -96,6 +91,19 @@ class Conclusion:
             consistent = f"--{option.replace('_', '-')} {word}"
             finding.fix = f"The code is consistent with {consistent}: declare that, or compute {right.text}."
         return self._placed(finding)
+
+    def _where_another_layer_has_it(self, departure: Departure):
+        """The place of the same mistake in a layer above, of which no value was seen either."""
+        mine = departure.formula.id, departure.quantity[:2]
+        alike = [event for other, event in self.unseen if (other.formula.id, other.quantity[:2]) == mine]
+        return alike[0] if alike and departure.formula.id else None
+
+    def _idle_mask(self, departure: Departure):
+        """Of a rectifier's delta without its derivative: the mask that was computed, and is one everywhere."""
+        if not departure.formula.omits or not departure.quantity.startswith("delta"):
+            return None
+        rectifier = "relu" in self.state.activations[departure.layer - 1]
+        return self.blamer.handing.mask_of_ones(departure) if rectifier else None
 
     def _kind_of_unknown(self, event) -> str:
         """What is written with right values only, and is not the textbook's, is a bug, though no known mistake."""

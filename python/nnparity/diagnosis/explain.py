@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 
 import numpy as np
 
-from nnparity.diagnosis.labels import Label
+from nnparity.diagnosis.labels import Label, given_parameters, numbers_in
 from nnparity.diagnosis.run import READS, Run, base_name
 
 ELEMENTWISE = {"*": "⊙", "+": "+", "-": "−", "/": "/", "^": "^", "**": "^"}
@@ -30,26 +29,25 @@ class Explainer:
         """What `target += expression` makes of the target; empty where it is no such statement."""
         node = self.run.node(event)
         sign = (node.op or "").removesuffix("=")
-        root = self.run.operand(event, node.stmt)
-        if node.kind != "after" or sign not in ELEMENTWISE or root is None:
+        put = self.run.put(event)
+        if sign not in ELEMENTWISE or not put:
             return ""
-        before = [one for one in self.run.by_frame[event.frame] if one.seq < event.seq
-                  and self.run.node(one).stmt == node.stmt and self.run.node(one).kind in READS]  # fmt: skip
-        old = [one for one in before if self.run.node(one).text == node.text]
-        parts = [self._render(old[-1], False, 1) if old else node.text, self._render(root, False, 1)]
+        old = [one for one in self._read_in(event) if self.run.node(one).text == node.text]
+        parts = [self._render(old[-1], False, 1) if old else node.text, self._render(put[0], False, 1)]
         glue = f" {ELEMENTWISE[sign]} " if sign in "+-" else ELEMENTWISE[sign]
         return glue.join([parts[0], _wrapped(parts[1]) if sign != "+" else parts[1]])
 
     def known(self, event) -> bool:
         """Whether every operand of an expression is a right value of the textbook's, a number, or made of such."""
-        operands = self.run.operands(event)
-        node = self.run.node(event)
-        if node.kind == "after":  # what stood there, and what was put there
-            root = self.run.operand(event, node.stmt)
-            read = [one for one in self.run.by_frame[event.frame] if one.seq < event.seq
-                    and self.run.node(one).stmt == node.stmt and self.run.node(one).kind in READS]  # fmt: skip
-            operands = [*read, *([root] if root is not None else [])]
+        in_place = self.run.node(event).kind == "after"  # what stood there, and what was put there
+        operands = [*self._read_in(event), *self.run.put(event)] if in_place else self.run.operands(event)
         return bool(operands) and all(self._known_operand(operand, 0) for operand in operands)
+
+    def _read_in(self, event) -> list:
+        """What the statement of an event had read until then."""
+        statement = self.run.node(event).stmt
+        return [one for one in self.run.by_frame[event.frame] if one.seq < event.seq
+                and self.run.node(one).stmt == statement and self.run.node(one).kind in READS]  # fmt: skip
 
     def _known_operand(self, operand, depth: int) -> bool:
         label = self.labels.get(operand.ref)
@@ -69,10 +67,8 @@ class Explainer:
 
     @cached_property
     def _given(self) -> np.ndarray:
-        """Every number of the weights and biases that were recorded as such."""
-        whole = [self.run.values[ref] for ref, label in self.labels.items()
-                 if label.right and re.fullmatch(r"[Wb]\d+", label.text)]  # fmt: skip
-        return np.unique(np.concatenate([np.ravel(value) for value in whole] or [np.empty(0)]))
+        """Every number of the weights and biases that step was given."""
+        return numbers_in(given_parameters(self.labels, self.run.values))
 
     def _render(self, event, top: bool, depth: int) -> str:
         node = self.run.node(event)

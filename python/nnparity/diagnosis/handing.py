@@ -25,7 +25,7 @@ class Handing:
         """The use decides: the definition of the name used too early, else the expression that uses the value."""
         hits = departure.seen.hits()
         refs = {hit.ref for hit in hits if abs(abs(hit.factor) - 1) < 1e-9} or {hit.ref for hit in hits}
-        refs &= {one.ref for one in self.run.by_node[event.node]} or refs  # where a target is zero, a − y is a
+        refs = refs & {one.ref for one in self.run.by_node[event.node]} or refs  # where a target is zero, a − y is a
         use, scaled = self.use_of(refs, event.seq, departure.quantity), {hit.ref for hit in hits}
         if use is not None and self.run.node(use[0]).file == self.run.adapter:  # which scales it and hands it over
             refs = scaled

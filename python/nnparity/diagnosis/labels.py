@@ -22,6 +22,21 @@ class Label:
     weight: float  # smaller is the better name
 
 
+def given_parameters(labels: dict[int, Label], values: dict[int, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights and biases that step was given, by their names, as far as they were recorded."""
+    whole: dict[str, np.ndarray] = {}
+    for ref, label in labels.items():
+        named = label.right and re.fullmatch(r"[Wb]\d+", label.text)
+        if named and values[ref].size > np.size(whole.get(label.text, [])):
+            whole[label.text] = values[ref]  # a part of it has the same label
+    return whole
+
+
+def numbers_in(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """Every number of some arrays, once."""
+    return np.unique(np.concatenate([np.ravel(value) for value in arrays.values()] or [np.empty(0)]))
+
+
 def factor_text(factor: float, m: int, eta: float, n_out: int, is_gradient: bool = False) -> str | None:
     """A constant in words: '', '−', '2·', '(1/m)·', 'η·' …; None when it is none of the known ones."""
     sign = "−" if factor < 0 else ""

@@ -16,7 +16,8 @@ class Lists:
         """The statement that put the value, as it is, into a list that holds the right delta of another layer."""
         if not departure.quantity.startswith("delta"):
             return None
-        for one in [one for ref in refs for one in self.run.by_ref.get(ref, ())]:
+        having = [one for ref in refs for one in self.run.by_ref.get(ref, ())]
+        for one in sorted(having, key=lambda one: one.seq):
             if not event.seq <= one.seq < consumer.seq or self.run.node(one).file == self.run.adapter:
                 continue
             statement, into = self.run.statement(one), self._put_into(one)

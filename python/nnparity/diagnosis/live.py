@@ -34,7 +34,7 @@ def _walk(run: Run, returned: set[int], strict: bool) -> set[int]:
         node = run.node(event)
         target = run.statement(event).target or ""
         unread = node.kind == "assign" and re.fullmatch(r"\w+", target) and target not in names and target in read
-        if strict and unread and any(_computes(run, one) and one.seq > event.seq for one in run.by_ref[event.ref]):
+        if strict and unread and any(run.computes(one) and one.seq > event.seq for one in run.by_ref[event.ref]):
             continue  # it has the value, but nothing that counts reads it: what computes it once more is meant
         put = run.statement(event).kind == "expr" and node.parent == node.stmt  # into a list, by its append
         handed = node.kind in KEEPS or node.id == node.stmt or node.parent in run.callers or put
@@ -49,19 +49,14 @@ def _walk(run: Run, returned: set[int], strict: bool) -> set[int]:
             continue  # what the function was given counts where it was read there
         operands = run.elements(event)
         if node.kind == "after":
-            root = run.operand(event, node.stmt)
             place = base_name(run.statement(event).target), event.frame
             before = [one for one in run.by_target.get(place, ()) if one.seq < event.seq]
-            operands += [*([root] if root is not None else []), *before[-1:]]
+            operands += [*run.put(event), *before[-1:]]
         for operand in operands:
             live.add(operand.seq)
             refs.add(operand.ref)
             names.update([base_name(run.node(operand).text)] if run.node(operand).kind in READS else [])
     return live
-
-
-def _computes(run: Run, event) -> bool:
-    return run.node(event).kind not in READS and run.node(event).op is not None
 
 
 def _is_operand(run: Run, read) -> bool:

@@ -130,9 +130,7 @@ class Places:
         while waiting:
             current = waiting.pop(0)
             same = [one for one in self.run.elements(current) if one.ref == current.ref and one.seq < current.seq]
-            root = self.run.operand(current, self.run.node(current).stmt) if current.node else None
-            put = [root] if root is not None and self.run.node(current).kind == "after" else []
-            for operand in same or self.run.operands(current) or put:
+            for operand in same or self.run.operands(current) or self.run.put(current):
                 maker = self.run.computed(operand.ref)
                 label = self.blamer.labels.get(operand.ref)
                 computes = self.run.node(current).op in ("-", "+", "*", "-=", "+=", "Map", "mapply")

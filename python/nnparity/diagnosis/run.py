@@ -116,6 +116,11 @@ class Run:
                 best = candidate
         return best
 
+    def put(self, event) -> list:
+        """What an assignment to a part of its target, or in its place, put there; nothing of other events."""
+        root = self.operand(event, self.node(event).stmt) if self.node(event).kind == "after" else None
+        return [root] if root is not None else []
+
     def operands(self, event) -> list:
         found = []
         for child in self.children.get(event.node, ()):
@@ -219,8 +224,11 @@ class Run:
         return max(whole, key=lambda one: one.seq, default=None)
 
     def _computes_before(self, one, event) -> bool:
-        node = self.node(one)
-        return node.kind not in READS and node.op is not None and one.frame == event.frame and one.seq < event.seq
+        return self.computes(one) and one.frame == event.frame and one.seq < event.seq
+
+    def computes(self, event) -> bool:
+        """An operation gave the value: it was not only read, named or kept."""
+        return self.node(event).kind not in READS and self.node(event).op is not None
 
     def computed(self, ref: int):
         """The innermost event that computed a value: neither a read nor the whole statement around a computation."""
@@ -255,9 +263,8 @@ class Run:
 
     def _made_by_number(self, event):
         """The one expression that computed every element of a vector, which was put together where nothing shows."""
-        computes = lambda one: self.node(one).kind not in READS and self.node(one).op is not None  # noqa: E731
         vector = np.atleast_1d(self.value(event))
-        whole = self.elementwise(vector, lambda one: one.seq < event.seq and computes(one))
+        whole = self.elementwise(vector, lambda one: one.seq < event.seq and self.computes(one))
         return max(whole, key=lambda one: one.seq, default=None)
 
     def _holds(self, whole, part) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 
 import numpy as np
 
 from nnparity.diagnosis.helpers import Helpers
-from nnparity.diagnosis.labels import Label
+from nnparity.diagnosis.labels import Label, given_parameters, numbers_in
 from nnparity.diagnosis.run import PICKS, Run, base_name
 
 
@@ -66,12 +65,7 @@ class Trail:
     @cached_property
     def _given(self) -> dict[str, np.ndarray]:
         """The weights and biases that step was given, as far as they were recorded."""
-        whole: dict[str, np.ndarray] = {}
-        for ref, label in self.labels.items():
-            value = self.run.values[ref]
-            if label.right and re.fullmatch(r"[Wb]\d+", label.text) and value.size > np.size(whole.get(label.text, [])):
-                whole[label.text] = value  # a part of it has the same label
-        return whole
+        return given_parameters(self.labels, self.run.values)
 
     @cached_property
     def _of_one(self) -> list[np.ndarray]:
@@ -86,7 +80,7 @@ class Trail:
     @cached_property
     def _parameters(self) -> np.ndarray:
         """Every number of the weights and biases that step was given."""
-        return np.unique(np.concatenate([np.ravel(value) for value in self._given.values()] or [np.empty(0)]))
+        return numbers_in(self._given)
 
     def _all_parameters(self, value: np.ndarray) -> bool:
         """The value holds all parameters, as one flat vector does, or those of one layer or unit: right in it."""
@@ -110,8 +104,7 @@ class Trail:
         """Operands of an expression; of a statement, those of the computation that gave its value."""
         operands = [*self.run.operands(event), *self.run.given_back(event)]
         if self.run.node(event).kind == "after":
-            root = self.run.operand(event, self.run.node(event).stmt)
-            operands = [root] if root is not None else operands
+            operands = self.run.put(event) or operands
             base = base_name(self.run.statement(event).target)
             mine = self.run.node(event).stmt
             before = [one for one in self.run.by_target.get((base, event.frame), ()) if one.seq < event.seq]

@@ -41,6 +41,7 @@ class Formula:
     value: np.ndarray
     right: bool = False
     omits: bool = False  # the value is a legitimate intermediate, used where more was due
+    alone: bool = False  # of what it omits: all but the factor
     parts: tuple = ()  # wrong intermediate values that lead to it, innermost first
     used: tuple = ()  # the operand that stands in another's place
     declares: dict = field(default_factory=dict)  # the network options under which it would be right

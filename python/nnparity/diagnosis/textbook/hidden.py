@@ -95,7 +95,8 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
                 parts = back.parts or (back.value,)
                 yield Formula(back.id, f"({back.text}) ⊙ {factor.text}", back.value * factor.value, parts=parts)
     if name not in ("linear", "relu") and not name.endswith("softmax"):
-        yield Formula(None, f"{name}′(Z{layer}) alone", activation_slope(name, Z, textbook.slope), omits=True)
+        yield Formula(None, f"{name}′(Z{layer}) alone", activation_slope(name, Z, textbook.slope), omits=True,
+                      alone=True)  # fmt: skip
     dA = backs[0].value
     if name == "leaky_relu":
         for kept in (dA > 0, dA < 0):  # of code that keeps −delta, too

@@ -108,7 +108,7 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
             )
     right_slope = activation_slope(name, Z, slope)
     if name != "linear" and not name.endswith("softmax"):
-        yield Formula(None, f"{name}′(Z{L}) alone", right_slope, omits=True)
+        yield Formula(None, f"{name}′(Z{L}) alone", right_slope, omits=True, alone=True)
     inner = (error * right_slope).sum(axis=0)
     yield Formula(
         "r-vector-orientation" if textbook.language == "R" else "np-broadcast",
@@ -132,10 +132,10 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
         yield Formula(None, f"({a} + {y}){tail}", (A + Y) * factor.value, parts=(A + Y,))
         yield Formula(None, f"{a}{tail}", A * factor.value)
         yield Formula(None, f"{y}{tail}", Y * factor.value)
-        diagonal = "softmax-jacobian-diagonal" if name.endswith("softmax") and factor.right else None
+        identity = "softmax-jacobian-diagonal" if name.endswith("softmax") and factor.right else None
         if name.endswith("softmax") and loss == "categorical_cross_entropy" and not tail:  # the slope of the loss alone
-            diagonal = "missing-output-derivative"
-        yield Formula(diagonal, f"−({y}/{a}){tail}", -Y / A * factor.value, parts=(Y / A,))
+            identity = "missing-output-derivative"
+        yield Formula(identity, f"−({y}/{a}){tail}", -Y / A * factor.value, parts=(Y / A,))
         yield Formula(
             None, f"({a} − {y})/({a}(1 − {a})){tail}", error / (A * (1 - A)) * factor.value, omits=factor.text == "1"
         )
