@@ -10,6 +10,7 @@ import numpy as np
 
 from nnparity.diagnosis.follow import Seen, State
 from nnparity.diagnosis.handing import MATRIX_PRODUCTS, Handing
+from nnparity.diagnosis.helpers import is_jacobian
 from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.live import live_events
 from nnparity.diagnosis.other_layers import OtherLayers
@@ -21,11 +22,15 @@ from nnparity.diagnosis.trail import Trail
 QUOTED = re.compile(r"""["'](\w+)["']""")
 
 
+EXPONENTIALS = {"exp", "np.exp", "numpy.exp", "math.exp"}
+
+
 class Blamer:
     """Points at events of one recorded run."""
 
     def __init__(self, run: Run, labels: dict[int, Label], follower, state: State):
         self.signals, self.deltas = state.A, state.delta  # by layer, as the candidate has them
+        self.seen = state.seen
         self.run, self.labels, self.follower = run, labels, follower
         wrong = frozenset(hit.ref for departure in state.departures for hit in departure.seen.hits())
         self.trail = Trail(run, labels, follower.textbook.Y.shape[0], wrong)
@@ -110,14 +115,25 @@ class Blamer:
                     return event
                 continue
             events = self.events_of(self.follower.present(np.asarray(part)))
+            if events and self._holds_a_signal(part):
+                return events[0]
             if events:
                 named = self._given_the_name(events[0], departure)
                 if named is not None:
                     return named
+                twice = formula.id == "derivative-of-activation" and self.trail.helpers.never_right(events[0])
+                if twice and not self._overwritten(events[0]):
+                    return events[0]
+                asked = self._asked_with(events[0], formula)
+                if asked is not None:
+                    return asked
                 other = formula.id == "wrong-derivative"
                 event = self._beyond_the_loss(events[0], departure) or self.trail.innocent_caller(events[0], other)
                 return self._whole(event, departure)
         events = self.events_of(departure.seen)
+        if not events and formula.omits and formula.factors:  # a gradient that was not seen, of a delta left unfinished
+            refs = {hit.ref for hit in self.follower.present(formula.factors[0]).hits()}
+            return self.handing.lists.put_beside(refs, self.run.events[-1].seq, departure.layer)
         if not events:
             return None
         if formula.omits:
@@ -143,6 +159,7 @@ class Blamer:
                 use = self.handing.use_of_part(events[0], formula.value)
                 handed = self.handing.handed_on(use, formula.value) if use is not None else None
                 handed = handed or self.handing.put_as_it_is(events[0], use)
+                handed = handed or self.handing.lists.appended_by_number(events[0])
                 if handed is not None:
                     return handed
                 events[0] = self.trail.asked_for(events[0])
@@ -173,7 +190,10 @@ class Blamer:
         if formula.id == "batch-lost" and formula.parts:
             return self._target_taken(events[-1], np.asarray(formula.parts[0])) or events[0]
         if formula.id == "batch-lost":
-            return self.stores.begun_with_zeros(departure) or self.stores.last_store(departure) or events[0]
+            beside = self._handed_on_beside_a_sum(departure)
+            return (
+                beside or self.stores.begun_with_zeros(departure) or self.stores.last_store(departure) or events[0]
+            )
         if formula.id == "wrong-layer":
             caller = self.layers.given(events[0], departure)
             if caller is not None:
@@ -182,7 +202,49 @@ class Blamer:
         handed = self.handing.handed_on(events[0], formula.used[0]) if forward else None
         if handed is not None:
             return handed
-        return self._chosen(events[0], departure) or self.trail.innocent_caller(self.trail.before_picking(events[0]))
+        event = self._below_the_exponential(self.trail.before_picking(events[0]))
+        return self._chosen(events[0], departure) or self.trail.innocent_caller(event)
+
+    def _below_the_exponential(self, event):
+        """Of e to the power of something that nothing explains: where that was computed."""
+        for power in self.run.operands(event)[:1] if self.run.node(event).op in EXPONENTIALS else ():
+            made, label = self.run.computed_before(power.ref, event.seq), self.labels.get(power.ref)
+            if made is not None and (label is None or label.text.startswith("log A")):  # of the wrong A
+                return self.trail.first_unlabelled(made)
+        return event
+
+    def _overwritten(self, event) -> bool:
+        """A name that the call of a function hands over has another value than was assigned to it: changed in place."""
+        for call, frame in self.run.calls_above(event.frame)[:1]:
+            for read in self.run.arguments(call, frame):
+                named = [one for one in self.run.by_target.get((self.run.node(read).text, frame), ())
+                         if one.seq < read.seq and self.run.node(one).kind == "assign"]  # fmt: skip
+                if named and named[-1].ref != read.ref:
+                    return True
+        return False
+
+    def _asked_with(self, event, formula):
+        """The call that gave a function the operand in another's place, to take a difference of."""
+        refs = {hit.ref for used in formula.used for hit in self.follower.present(used).hits()}
+        calls = self.run.calls_above(event.frame)
+        if not calls or not any(one.ref in refs for one in self.run.given(event.frame)):
+            return None
+        call, frame = calls[0]
+        if self.run.nodes[call].file == self.run.adapter:
+            return None
+        return next((one for one in self.run.by_frame_node.get((frame, call), ()) if one.seq > event.seq), None)
+
+    def _handed_on_beside_a_sum(self, departure):
+        """Where the statement that sums the other gradient of a layer over the samples reads this one, as it is."""
+        other = f"d{'W' if departure.quantity[1] == 'b' else 'b'}{departure.layer}"
+        sums = self.seen[other].sums if other in self.seen else ()
+        adding = {self.run.node(one).stmt for hit in sums for one in self.run.by_ref[hit.ref]
+                  if self.run.node(one).op in ("+", "+=")}  # fmt: skip
+        for hit in departure.seen.hits():
+            for one in self.run.by_ref[hit.ref]:
+                if self.run.node(one).stmt in adding and self.run.node(one).kind in READS:
+                    return one
+        return None
 
     def _target_taken(self, event, targets: np.ndarray):
         """The assignment that took the target of one sample, for the error of another one."""
@@ -232,26 +294,35 @@ class Blamer:
         labels = [self.labels.get(operand.ref) for operand in self.run.operands(event)]
         if any(label is not None and "′" in label.text for label in labels):
             return None
-        summed = any(
-            self.run.value(other).size == 1 and any(operand.ref == event.ref for operand in self.run.operands(other))
+        sums = [
+            other
             for other in self.run.events
-            if other.seq > event.seq and self.run.node(other).kind not in READS
-        )
-        use = self.handing.use_of({event.ref}, event.seq, departure.quantity) if summed else None
+            if other.seq > event.seq and self.run.node(other).kind not in READS and self.run.value(other).size == 1
+            and any(operand.ref == event.ref for operand in self.run.operands(other))
+        ]  # fmt: skip
+        if not sums:
+            return None
+        again = [one for one in self.run.by_ref[event.ref] if one.seq > sums[0].seq and self.run.computes(one)]
+        if again:  # not the loss's own: computed once more, for the delta
+            return again[0]
+        use = self.handing.use_of({event.ref}, event.seq, departure.quantity)
         return use[0] if use is not None else None
 
     def _wrong_matrix(self, event):
-        """Where a helper computed the square matrix, unknown to the textbook, by which an expression multiplies.
+        """Where the square matrix was computed, unknown to the textbook, by which an expression multiplies.
 
-        A helper that is right for what it is given is not to blame.
+        A helper that is right for what it is given is not to blame, nor is the true Jacobian of softmax.
         """
         if self.run.node(event).op not in MATRIX_PRODUCTS:
             return None
         for operand in self.run.operands(event):
             shape, source = self.run.value(operand).shape, self.run.computed(operand.ref)
             square = len(shape) == 2 and shape[0] == shape[1] > 1
-            if square and self.labels.get(operand.ref) is None and source is not None and source.frame != event.frame:
-                return None if self.trail.helpers.right_for_its_input(source) else source
+            if square and self.labels.get(operand.ref) is None and source is not None and source.seq < event.seq:
+                helper = source.frame != event.frame and self.trail.helpers.right_for_its_input(source)
+                outputs = self.signals[max(self.signals)].T
+                right = helper or any(is_jacobian(self.run.value(operand), output) for output in outputs)
+                return None if right else source
         return None
 
     def _wrong_use(self, event, departure):
@@ -328,8 +399,15 @@ class Blamer:
                 if op is None or departure.formula.id == "activation-as-derivative":  # a(1 − a) begins with a
                     continue
                 if not self._read_elsewhere(read, definition):
-                    return definition
+                    return self._got_back(definition) or definition
         return None
+
+    def _got_back(self, definition):
+        """Of a value that an assignment gets from a function that only keeps it: what computed it, not for the loss."""
+        made = self.run.computed(definition.ref) if self.run.node(definition).id in self.run.callers else None
+        if made is None or not self.run.computes(made) or self.run.node(made).id in self.run.callers:
+            return None
+        return made if made.frame != definition.frame and made.seq in self.run.live else None
 
     def _read_elsewhere(self, read, definition) -> bool:
         """Another statement, too, reads the name to which a value was assigned."""
@@ -393,7 +471,13 @@ class Blamer:
 
     def _is_textbook(self, part: np.ndarray, departure) -> bool:
         """A wrong part that stands in the right program too (softmax' own a(1 − a), say) says nothing of the place."""
-        return any(
+        return not self._holds_a_signal(part) and any(
             self.labels.get(hit.ref) is not None and self.labels[hit.ref].right
             for hit in self.follower.present(part).hits()
         )
+
+    def _holds_a_signal(self, part: np.ndarray) -> bool:
+        """A wrong part that is a signal beside a constant: it has the name of the signal, but is another value."""
+        return any(signal.size < np.size(part) and signal.shape[1:] == np.shape(part)[1:]
+                   and any(map(np.array_equal, (part[1:], part[:-1]), (signal, signal)))
+                   for signal in self.signals.values())  # fmt: skip

@@ -418,6 +418,8 @@ class Conclusion:
             event = max(events, key=lambda e: e.seq) if events else None
             if event is not None:
                 event = self.places.discarded(event) or event
+                kept = self.places.kept_as_it_was(old, event)  # the old value where the new one was at hand
+                event = kept if kept is not None and kept.frame == event.frame else event
         lost = letter == "W" or hits or f"W{layer}_new" in self._lost_names()
         id: str | None = "update-lost" if lost else "bias-missing"
         zeros = None if self._seen_as_it_is(f"delta{layer}") else self.places.all_zero(layer)
@@ -506,6 +508,7 @@ class Conclusion:
             computes = f"{name} − {words}{name}"
         elif abs(keep) < self.follower.loose:
             computes = f"{factor_text(rate, t.m, t.eta, t.Y.shape[0]) or f'{rate:.6g}·'}d{name}"
+            event = self.places.named_last(event) or event
         elif rate > 0 and keep < 1:
             share = 1 - keep
             words = factor_text(share, t.m, t.eta, t.Y.shape[0]) or f"{share:.6g}·"

@@ -10,6 +10,7 @@ import numpy as np
 from nnparity.diagnosis.conclude import Conclusion
 from nnparity.diagnosis.finding import Finding
 from nnparity.diagnosis.first_wrong import first_missing, layer_of, phase_of
+from nnparity.diagnosis.handing import MATRIX_PRODUCTS
 from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.matching import normal_form, proportion
 
@@ -85,17 +86,55 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     if node is not None:
         finding.place = run.place(node)
     finding.statement = error.stmt
+    origin = None  # the cause; where it no longer fits is only where it shows
     if blamed and maker is not None and run.node(maker).file != run.adapter:
-        origin = run.statement(maker)  # the cause; where it no longer fits is only where it shows
-        if (origin.file, origin.line) != (finding.place["file"], finding.place["line"]):
-            finding.computes += f" (it stops at line {finding.place['line']})"
-            finding.statement = origin.id
-            finding.place = run.place(origin)
+        origin = run.statement(maker)
+    elif id == "transposed" and quantity.endswith("_new"):
+        origin = _turned(error, conclusion)
+    elif remedy is None and not blamed:
+        origin = _misshapen(error, conclusion)
+    if origin is not None and (origin.file, origin.line) != (finding.place["file"], finding.place["line"]):
+        finding.computes += f" (it stops at line {finding.place['line']})"
+        finding.statement = origin.id
+        finding.place = run.place(origin)
     if finding.place["file"] == run.adapter and run.adapter is not None:
         _out_of_adapter(finding, error, conclusion)
     finding.proved = bool(remedy)
     finding.layers = [layer] if layer else []
     return finding
+
+
+def _turned(error, conclusion: Conclusion) -> Any:
+    """The product before, in another statement, that gave a gradient the wrong way round for its update."""
+    run = conclusion.run
+    for operand in error.operands:
+        label = conclusion.labels.get(operand.ref) if operand.ref is not None else None
+        if label is None or not label.quantity.startswith("dW"):
+            continue
+        same = [ref for ref, other in conclusion.labels.items() if other.right and other.quantity == label.quantity]
+        made = [one for ref in same for one in run.by_ref.get(ref, ()) if run.node(one).op in OUTER]
+        own = [one for one in made if run.node(one).stmt != error.stmt and run.node(one).file != run.adapter]
+        if own:
+            return run.statement(min(own, key=lambda one: one.seq))
+    return None
+
+
+def _misshapen(error, conclusion: Conclusion) -> Any:
+    """The statement before, where an operand of unknown meaning got a shape that no quantity of the network has."""
+    run, t = conclusion.run, conclusion.textbook
+    signals = {(n, t.m) for n in (t.X.shape[0], *(w.shape[0] for w in t.W))}
+    weights = {(n, before + one) for n, before in (w.shape for w in t.W) for one in (0, 1)}  # with that of the bias
+    known = signals | weights
+    for operand in error.operands:
+        shape = run.values[operand.ref].shape if operand.ref is not None else ()
+        usual = len(shape) != 2 or 1 in shape or shape in known or shape[::-1] in known
+        if usual or conclusion.labels.get(operand.ref) is not None:
+            continue
+        maker = run.computed(operand.ref)
+        origin = conclusion.blamer.trail.first_unlabelled(maker) if maker is not None else None
+        if origin is not None and run.node(origin).file != run.adapter and run.node(origin).stmt != error.stmt:
+            return run.statement(origin)
+    return None
 
 
 def _out_of_adapter(finding: Finding, error, conclusion: Conclusion) -> None:
@@ -135,6 +174,9 @@ def _way_out(message: str, values: list, shown: list[str]) -> str:
         return "Use a name that is defined where this statement runs."
     return f"Make the dimensions of the operands agree: {'; '.join(shown)}" if shown else "See the message."
 
+
+#: Products of which one factor was to be turned, or both to be exchanged.
+OUTER = {*MATRIX_PRODUCTS, "outer", "np.outer", "%o%"}
 
 #: What Python and R say of an index beyond the end, and of a name that nothing has.
 NO_PLACE = ("index out of range", "out of bounds", "keyerror", "undefined columns selected")

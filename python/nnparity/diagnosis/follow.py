@@ -275,7 +275,8 @@ class Follower:
 
     def _sums(self, state: State, layer: int) -> Iterable[State]:
         t = self.textbook
-        formulas = list(book.forward_sums(t.W, t.b, state.A, state.Z, layer, layer in t.no_bias))
+        one = book.activation_value(state.activations[layer - 2], np.ones((1, 1)), t.slope).item() if layer > 1 else 1.0
+        formulas = list(book.forward_sums(t.W, t.b, state.A, state.Z, layer, layer in t.no_bias, one))
         return self._forward(state, layer, "Z", formulas, None)
 
     def _activations(self, state: State, layer: int) -> Iterable[State]:
@@ -299,7 +300,10 @@ class Follower:
         right = next(f for f in formulas if f.right)
         found, rank, another = False, 0, False
         first_right = min((hit.ref for hit in unscaled(self.present(right.value)).hits()), default=0)
+        first, _, second = (wanted or "").partition("+")
         for formula in formulas:
+            if second and first in formula.declares.values():  # the first of two functions alone is no other network
+                formula = replace(formula, declares={}, omits=True)
             seen = unscaled(self.present(formula.value))
             if not seen or (formula.declares and np.ptp(formula.value) == 0):
                 continue

@@ -56,7 +56,7 @@ class Handing:
         if passed is not None:
             return passed
         if self.run.node(operand).kind not in READS:
-            return operand
+            return event if departure.formula.id == "bias-missing" and self._had_bias(event, departure) else operand
         definition = self.run.definition(operand)
         if definition is not None and self.run.node(definition).file == self.run.adapter:
             return consumer  # the adapter hands it over as it should
@@ -78,7 +78,13 @@ class Handing:
                             origin = self.run.definition(argument)
                             return origin or event
                         return argument
-        return consumer if event.frame != consumer.frame else event
+        elsewhere = event.frame != consumer.frame and departure.formula.id != "bias-missing"
+        return consumer if elsewhere else event
+
+    def _had_bias(self, event, departure) -> bool:
+        """The function that computed a sum without its bias was given the bias, or gets what it needs by itself."""
+        given = [self.labels.get(one.ref) for one in self.run.given(event.frame)]
+        return not given or any(label is not None and label.quantity == f"b{departure.layer}" for label in given)
 
     def _is_known(self, quantity: str) -> bool:
         """A right value of a quantity was recorded."""
@@ -323,9 +329,12 @@ class Handing:
         wrong = {hit.ref for hit in departure.seen.hits()}
         for hit in self.follower.present(departure.right.value).hits():
             events = self.run.by_ref.get(hit.ref, ())
-            made = [one for one in events if self.run.node(one).kind in ("assign", "after") and self.run.node(one).op]
+            made = [one for one in events if self.run.node(one).op and
+                    (self.run.node(one).kind in ("assign", "after") or self._thrown_away(one))]  # fmt: skip
             read = any(self.run.node(one).kind in READS for one in events)
             for event in [] if read else made:
+                if self._thrown_away(event):
+                    return event
                 lacking = [operand for operand in self.run.operands(event) if operand.ref in wrong]
                 if lacking:
                     names = {self.run.node(one).text for one in lacking if self.run.node(one).kind == "name"}
@@ -338,6 +347,11 @@ class Handing:
                     }  # fmt: skip
                     return next(iter(uses.values())) if len(uses) == 1 else event
         return None
+
+    def _thrown_away(self, event) -> bool:
+        """The event gave the value of a statement that does nothing with it."""
+        statement = self.run.statement(event)
+        return statement.kind == "expr" and statement.text == self.run.node(event).text
 
     def renamed(self, use, refs: set[int]):
         """The assignment that hands a value on, as it is, under the name by which an expression uses it."""

@@ -39,7 +39,7 @@ class Helpers:
         for seen in self.run.given(event.frame):
             given = normal_form(self.run.value(seen))
             square = value.shape == (given.size, given.size) and given.ndim == 1 and given.size > 1
-            if square and _jacobian(value, given):
+            if square and is_jacobian(value, given):
                 return True
             if given.shape != value.shape or value.size == 0 or self._among_others(seen):
                 continue
@@ -90,6 +90,19 @@ class Helpers:
             return sum(map(any, places.values())) >= 2
         return any(2 * sum(rights) > len(rights) for rights in places.values())  # |z| is a rectifier where z > 0
 
+    def never_right(self, event) -> bool:
+        """The function is called from several places, and from none of them it gave a value that the textbook knows."""
+        mine = self.run.frames.get(event.frame)
+        if mine is None or mine.fun is None or mine.call_node is None:
+            return False
+        places = set()
+        for other in self.run.by_node.get(event.node, ()):
+            frame, label = self.run.frames.get(other.frame), self.labels.get(other.ref)
+            if label is not None and label.right:
+                return False
+            places.add(frame.call_node if frame is not None else None)
+        return len(places) > 1
+
     def above_the_engine(self, event):
         """What a function that adds any two numbers was asked to add is a matter of its callers."""
         current = event
@@ -119,7 +132,7 @@ def _cross_entropy(value: np.ndarray, given: list[np.ndarray]) -> bool:
     )
 
 
-def _jacobian(value: np.ndarray, given: np.ndarray) -> bool:
+def is_jacobian(value: np.ndarray, given: np.ndarray) -> bool:
     """Whether a square matrix is softmax' Jacobian at what was given, or of what softmax gave."""
     return any(
         proportion(value, np.diag(p) - np.outer(p, p)) is not None

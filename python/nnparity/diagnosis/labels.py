@@ -117,6 +117,7 @@ def _steps(state, t):
         Z, A = state.Z[layer], state.A[layer]
         name = state.activations[layer - 1]
         yield f"W{layer}·A{layer - 1}", "", t.W[layer - 1] @ state.A[layer - 1], True, "samples"
+        yield f"b{layer} of every sample", "", np.repeat(t.b[layer - 1][:, None], t.m, axis=1), True, "plain"
         slope = book.activation_slope(name, Z, t.slope)
         yield f"{name}′({z})", "", slope, True, "samples"
         with np.errstate(all="ignore"):
@@ -192,15 +193,21 @@ def label_values(state, textbook, index: ValueIndex, orders: Iterable[np.ndarray
             found = [hit for hit in found if hit.layout != "part" or index.size_of(hit.ref) in (value.size, size)]
         note(found, text, quantity, right, weight)
         if parts and value.size > 2:
-            if min(value.shape) > 1:  # beside a bias, though it is there by itself too
-                note([hit for hit in index.inside(value) if hit.exact], text, quantity, right, weight)
+            beside = [hit for hit in index.inside(value) if hit.exact]
+            if min(value.shape) == 1:  # the weights of one unit, and its bias alone
+                one_row = quantity.startswith("W")
+                beside = [hit for hit in beside if one_row and index.size_of(hit.ref) == value.size + 1]
+            note(beside, text, quantity, right, weight)  # beside a bias, though it is there by itself too
             for hits in index.numbers(value):
                 note(hits, text, quantity, right, weight + 0.05)
         if kind == "samples" and value.ndim == 2 and value.shape[1] > 1:
             for order in orders:
                 note(index.find(value[:, order], parts=parts), text, quantity, right, weight)
             for i in range(value.shape[1]):
-                note(index.find(value[:, i], parts=parts), text, quantity, right, weight + 0.05)
+                found = index.find(value[:, i], parts=parts)
+                if value.shape[0] == 1:  # of a single number any constant is a multiple
+                    found = [hit for hit in found if hit.exact]
+                note(found, text, quantity, right, weight + 0.05)
         elif isinstance(kind, tuple):
             _, d, a = kind
             running = np.zeros_like(value)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from nnparity.diagnosis.labels import Label
 from nnparity.diagnosis.run import Run, base_name
 
@@ -39,9 +42,8 @@ class Lists:
                   and label.quantity == f"delta{layer}"]  # fmt: skip
         read = {base_name(self.run.node(inner).text) for one in deltas for operand in self.run.operands(one)
                 for inner in (operand, *self.run.operands(operand))}  # fmt: skip
-        puts = [one for ref in refs for one in self.run.by_ref.get(ref, ()) if one.seq < before
-                and self.run.node(one).file != self.run.adapter and self.run.node(one).kind in ("assign", "after")
-                and self._put_into(one) not in {None, *read}]  # fmt: skip
+        puts = [one for ref in refs for one in self.run.by_ref.get(ref, ()) if one.seq < before and
+                self.run.node(one).file != self.run.adapter and self._put_into(one) not in {None, *read}]  # fmt: skip
         return max(puts, key=lambda one: one.seq, default=None)
 
     def _put_into(self, event) -> str | None:
@@ -67,8 +69,19 @@ class Lists:
 
     def copied_by_number(self, event):
         """The statement that puts each number of a vector, as it is, into a place of its own."""
-        puts = lambda one: one.seq > event.seq and self.run.node(one).kind in ("assign", "after")  # noqa: E731
-        vector = self.run.value(event).ravel()
-        whole = self.run.elementwise(vector, lambda one: puts(one) and self.run.is_copy(one))
-        own = [one for one in whole if self.run.node(one).file != self.run.adapter]
-        return min(own, key=lambda one: one.seq, default=None)
+        copies = self._by_number(event, lambda one: one.seq > event.seq and self._copies(one))
+        return min(copies, key=lambda one: one.seq, default=None)
+
+    def appended_by_number(self, event):
+        """The statement that appended each number, as it is, to the list which an event gives back."""
+        puts = self._by_number(event, lambda one: one.seq < event.seq and self.run.statement(one).kind == "expr"
+                               and self._put_into(one) is not None)  # fmt: skip
+        return max(puts, key=lambda one: one.seq, default=None)
+
+    def _by_number(self, event, fits: Callable[[Any], bool]) -> list:
+        """Of the candidate's expressions that had each number of a vector, in events that fit: the first event."""
+        whole = self.run.elementwise(self.run.value(event).ravel(), fits)
+        return [one for one in whole if self.run.node(one).file != self.run.adapter]
+
+    def _copies(self, event) -> bool:
+        return self.run.node(event).kind in ("assign", "after") and self.run.is_copy(event)

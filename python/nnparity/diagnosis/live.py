@@ -43,7 +43,7 @@ def _walk(run: Run, returned: set[int], strict: bool) -> set[int]:
             continue
         live.add(event.seq)
         refs.add(event.ref)
-        if node.kind in READS:
+        if node.kind in READS or node.kind == "return":
             names.add(base_name(node.text))
         if node.id in run.callers:
             continue  # what the function was given counts where it was read there

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from nnparity.diagnosis.first_wrong import first_wrong, layer_of, phase_of
 from nnparity.diagnosis.judge import Judge, few_samples
 from nnparity.diagnosis.records import Node
 from nnparity.diagnosis.run import Run
-from nnparity.diagnosis.slips import Change, Part, Shapes, Surroundings, changes
+from nnparity.diagnosis.slips import UNFIT, UNLIKE, Change, Part, Shapes, Surroundings, changes
 from nnparity.diagnosis.sources import read_sources
 from nnparity.diagnosis.suspects import Suspects
 
@@ -85,6 +86,7 @@ class Mender:
     def __init__(self, process, probe, conclusion, judge: Judge, strict: Judge, language: str, seconds: float):
         self.process, self.probe, self.language = process, probe, language
         self.run: Run = conclusion.run
+        self.stopped = conclusion.run.recording.status != "ok"  # then what stands there is the wrong shape, perhaps
         self.judge, self.strict = judge, strict
         self.seconds, self.left = seconds, 0.0
         self.start: frozenset[str] = frozenset()  # the parameters that are right as the candidate stands
@@ -187,7 +189,8 @@ class Mender:
             if (key, region) not in surroundings:
                 first, last = rows[region[0] - 1], rows[min(region[1], len(rows) - 1)]
                 shapes, phrases = self.shapes(node, {"name"}), self.shapes(node, {"index", "call", "expr"})
-                surroundings[key, region] = Surroundings(text, first, last, self.language, functions, shapes, phrases)
+                surroundings[key, region] = Surroundings(text, first, last, self.language, functions, shapes, phrases,
+                                                         UNFIT if self.stopped else UNLIKE)  # fmt: skip
             parts = [part for part in [self.part(statement, text, rows)] if part is not None]
             for change in changes(text, span, parts, surroundings[key, region]):
                 yield change.cost + RANK * rank, statement, change
@@ -220,11 +223,11 @@ class Mender:
             if part is not None
         )
         if node.id == node.stmt:  # a statement stands for its whole lines; its value is found in the text
-            place = text.find(node.text, starts[node.line - 1], starts[node.end_line]) if node.text else -1
-            if place < 0:
+            found = _spread(node.text).search(text, starts[node.line - 1], starts[node.end_line]) if node.text else None
+            if found is None:
                 return inner[0] if len(inner) == 1 else None
-            start, end = place, place + len(node.text)
-        if text[start:end] != node.text:
+            start, end = found.span()
+        if text[start:end] != node.text and not _spread(node.text).fullmatch(text, start, end):
             return inner[0] if len(inner) == 1 else None
         return Part(start, end, node.op, node.kind, inner, self.shapes_of(self.run.by_node.get(id, ())))
 
@@ -241,6 +244,12 @@ class Mender:
             if node.kind in kinds and near and len(node.text) <= LONGEST_PHRASE:
                 found.setdefault(node.text, set()).update(self.shapes_of(events))
         return {text: frozenset(shapes) for text, shapes in found.items()}
+
+
+@lru_cache(maxsize=4096)
+def _spread(text: str) -> re.Pattern[str]:
+    """An expression however it is spread over lines."""
+    return re.compile(r"\s*".join(re.escape(word) for word in re.findall(r"\w+|[^\w\s]", text)))
 
 
 def _line_starts(text: str) -> list[int]:
@@ -286,12 +295,14 @@ def mend(process, probe, conclusion, findings: list[Finding], language: str, sec
         if far_fetched(wanted, whole, conclusion):
             return findings
         finding = moved(wanted, whole, run)
+        if finding.id is None and finding.kind == "bug" and whole.statement not in blamed:
+            finding.computes = conclusion.explainer.computes(finding.event)
         if finding.id is None or finding.id == whole.change.slip or whole.statement not in blamed:
             quantity = first_wrong(textbook, state, conclusion.follower, mender.start)
             retell(finding, conclusion, told_by_place(finding, conclusion, whole.statement, quantity))
         return [finding, *others]
     if len(wanted) > 1 and better:
-        first = max(better, key=lambda mended: len(mended.right))
+        first = max(better, key=lambda mended: (len(mended.right), mended.statement in blamed))
         _, second = mender.search(places, first.texts)
         if second is not None:
             mine = _nearest(wanted, first, run)
@@ -376,6 +387,8 @@ def moved(bugs: list[Finding], mended: Mended, run: Run) -> Finding:
         finding.kind = "bug"
     finding.id = finding.id or mended.change.slip
     if mended.change.slip == "r-copy-semantics" and finding.id == "bias-missing":
+        finding.id = mended.change.slip
+    if mended.change.slip == "update-lost" and finding.kind == "crash" and not here:
         finding.id = mended.change.slip
     finding.proved = True
     finding.mended = mended.line

@@ -222,10 +222,15 @@ class Places:
             means = [event for event, scale in scales if abs(scale - 1) < 1e-4]
             taken = self.returned(other.quantity[0], other.layer)
             made = {self.run.statement(mean).id for mean in means if mean is not None}
-            if any(self.run.statement(one).id in made for one in sums if one is not None):
+            inside = self.follower.index.inside(self.state.rights[f"d{other.quantity[0]}{other.layer}"].value)
+            together = any(hit.ref == summed.ref for hit in inside)  # one matrix holds both sums
+            if not together and any(self.run.statement(one).id in made for one in sums if one is not None):
                 return summed
-            if not any(sums) or not any(means) or taken is None or self.run.node(taken).file == self.run.adapter:
+            if not any(sums) or not any(means) or taken is None:
                 continue
+            if self.run.node(taken).file == self.run.adapter:
+                mine = self.state.seen.get(f"d{update.quantity[0]}{update.layer}")
+                return self._stored_beside(means, mine, ratio * common) if mine is not None else None
             mine = self.returned(update.quantity[0], update.layer)
             if self.run.statement(taken).id in made or mine is None:
                 return mine
@@ -243,6 +248,21 @@ class Places:
             ]  # fmt: skip
             return again[-1] if again else None
         return None
+
+    def named_last(self, event):
+        """The last assignment of the candidate's that only gave a computed value another name."""
+        copies = [one for one in self.run.by_ref[event.ref] if one.seq > event.seq and self.run.is_copy(one)
+                  and self.run.node(one).kind in ("assign", "after") and self.run.statement(one).op is None
+                  and self.run.node(one).file != self.run.adapter] if event is not None else []  # fmt: skip
+        return max(copies, key=lambda one: one.seq, default=None)
+
+    def _stored_beside(self, means: list, seen, scale: float):
+        """The statement that stores, as it is, what another one of the same function divides before it is stored."""
+        frames = {mean.frame for mean in means if mean is not None}
+        refs = {hit.ref for hit in seen.batch if abs(abs(hit.factor) / scale - 1) < 1e-4}
+        stores = [one for ref in refs for one in self.run.by_ref[ref] if one.frame in frames and self.run.is_copy(one)
+                  and self.run.node(one).kind in ("assign", "after")]  # fmt: skip
+        return max(stores, key=lambda one: one.seq, default=None)
 
     def folded(self, update: Update):
         """The gradient of a layer whose bias is a weight of a constant input, and that input's sign differs."""
@@ -305,17 +325,22 @@ class Places:
         return None
 
     def update_of_others(self, update: Update):
-        """The one statement that updates several other parameters, and should update this one too."""
+        """The one statement that updates several other parameters, and should update this one too.
+
+        One that updates another layer's may be it, where it updates an element that is chosen by an index.
+        """
         counts: Counter = Counter()
-        events = {}
+        events, alike = {}, None
         for other in self.state.updates.values():
             if other is not update and other.rate != 0:
                 event = self.returned_by_candidate(other.quantity[0], other.layer)
                 if event is not None:
                     counts[event.node] += 1
                     events[event.node] = event
+                    by_index = re.search(r"\[+\s*[^\W\d]", self.run.statement(event).target or "")
+                    alike = event if by_index and other.quantity[0] == update.quantity[0] else alike
         node, count = max(counts.items(), key=lambda item: item[1], default=(None, 0))
-        return events[node] if count > 1 else None
+        return events[node] if count > 1 else alike
 
     def discarded(self, event):
         """The call, as a statement of its own, of a function that changes its copy of an argument."""

@@ -42,6 +42,7 @@ COMPREHENSIONS = {
     ast.GeneratorExp: "genexp",
     ast.DictComp: "dictcomp",
 }
+STACKS = ("c_", "r_")  # of NumPy: np.c_[A, B] looks like an index and puts columns together
 LITERALS = {ast.List: "list", ast.Tuple: "tuple", ast.Set: "set"}
 
 
@@ -447,7 +448,9 @@ class Instrument:
         return isinstance(node, ast.Name) and node.id in self.imported
 
     def see_Subscript(self, node, place, atomic):
-        number = self.enter(node, place, "index", "[]")
+        stacks = isinstance(node.value, ast.Attribute) and node.value.attr in STACKS and self.is_imported(node.value)
+        kind, op = ("call", ast.unparse(node.value)) if stacks else ("index", "[]")
+        number = self.enter(node, place, kind, op)
         node.value = self.value(node.value, number, 1, atomic=True)
         node.slice = self.index(node.slice, number)
         return self.hook("atomic" if atomic else "value", node, number, node)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from nnparity.diagnosis.run import PICKS
+
 LEXER = {
     "Python": re.compile(
         r"""(?P<comment>\#[^\n]*)|(?P<string>[rbuf]*("{3}.*?"{3}|'{3}.*?'{3}|"(\\.|[^"\\\n])*"|'(\\.|[^'\\\n])*'))"""
@@ -53,11 +55,16 @@ FAMILIES = (
 )  # fmt: skip
 
 ASSIGNMENTS = ("=", "<-", "<<-", "+=", "-=", "*=", "/=")
+#: Kinds of nodes that stand for a statement with its whole expression; what an operation is that calls a function.
+STATEMENTS = ("assign", "return", "expr")
+FUNCTION = re.compile(r"[\w.:$@]*[^\W\d][\w.]*")
+ELEMENTWISE = ("+", "-", "*", "/")
 ARITHMETIC = ("+", "-", "*", "/", "^", "**", "@", "%*%")
 FLIPS = {"TRUE": "FALSE", "FALSE": "TRUE", "True": "False", "False": "True", "T": "F", "F": "T"}
 
-LIKELY, POSSIBLE, FAR = 0.0, 1.5, 3.5
+CERTAIN, LIKELY, POSSIBLE, FAR = -1.5, 0.0, 1.5, 3.5
 UNLIKE = 3.0  # shapes differ
+UNFIT = 0.5  # the same, where what stands there does not fit either: a step stops at it, or it is recycled
 LONGEST_PHRASE = 24  # characters of an expression that is tried in the place of another
 SHORTEST_REPEATED = 6  # characters of an expression that is looked for inside of others
 
@@ -101,6 +108,16 @@ class Part:
     kind: str
     parts: tuple[Part, ...]
     shapes: frozenset[tuple[int, ...]]  # of what it was worth, axes of length one left out
+
+    @property
+    def call(self) -> bool:
+        """It calls a function; a statement whose whole expression does, too."""
+        return self.kind == "call" or (self.kind in STATEMENTS and bool(FUNCTION.fullmatch(self.op or "")))
+
+    @property
+    def index(self) -> bool:
+        """It picks something out of its first part."""
+        return self.kind == "index" or (self.kind in STATEMENTS and self.op in PICKS)
 
     @property
     def array(self) -> bool:
@@ -167,7 +184,9 @@ class Surroundings:
         self, text: str, first: int, last: int, language: str, functions: Iterable[str],
         shapes: Shapes,
         phrases: Shapes,
+        unlike: float = UNLIKE,
     ):  # fmt: skip
+        self.cost_of_unlike = unlike
         self.shapes, self.longer = shapes, list(phrases)
         self.phrases = {phrase: held for phrase, held in phrases.items() if len(phrase) <= LONGEST_PHRASE}
         taken = [phrase[: phrase.rindex("[")] for phrase, held in self.phrases.items()
@@ -177,6 +196,7 @@ class Surroundings:
         inside = tokens_of(text[first:last], language)
         everywhere = tokens_of(text, language)
         self.language = language
+        self.assigned = {one.text for one, other in pairwise(inside) if other.text in ("<-", "=", "<<-")}
         self.names = _distinct(token.text for token in inside if token.kind == "name")
         held = [token.text for token in everywhere if token.kind == "attribute"]
         named_in_lists = [token.text for token in everywhere if token.kind == "keyword"]
@@ -190,7 +210,7 @@ class Surroundings:
     def unlike(self, shapes: frozenset, other: str) -> float:
         """What it costs that a name never holds anything of the shapes of what it would stand for."""
         held = self.shapes.get(other, frozenset())
-        return UNLIKE if shapes and held and not shapes & held else 0.0
+        return self.cost_of_unlike if shapes and held and not shapes & held else 0.0
 
 
 def _distinct(words: Iterable[str]) -> list[str]:
@@ -204,8 +224,10 @@ def changes(text: str, span: tuple[int, int], parts: list[Part], around: Surroun
     language = around.language
     tokens = [Token(t.start + first, t.end + first, t.text, t.kind) for t in tokens_of(text[first:last], language)]
     for change in (
-        *_of_tokens(text, tokens, around), *_of_loop(text, span, language), *_of_parts(text, parts, around),
-        *_of_order(text, span), *_throughout(text, tokens, around), *_left_out(text, span, language),
+        *_of_tokens(text, tokens, around, _misfits(parts)), *_of_loop(text, span, language),
+        *_of_parts(text, parts, around), *_kept(text, tokens, parts, language),
+        *_of_order(text, span), *_throughout(text, tokens, around),
+        *_left_out(text, span, language),
     ):  # fmt: skip
         key = (change.start, change.end, change.new)
         if key not in seen and text[change.start : change.end] != change.new:
@@ -213,14 +235,21 @@ def changes(text: str, span: tuple[int, int], parts: list[Part], around: Surroun
             yield change
 
 
-def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator[Change]:
+def _misfits(parts: list[Part]) -> list[Part]:
+    """The operations on two arrays of different shapes, one of which is recycled: either may be the wrong one."""
+    of_two = [part for part in _all(parts) if part.op in ELEMENTWISE and len(part.parts) == 2]
+    arrays = [part for part in of_two if part.parts[0].array and part.parts[1].array]
+    return [part for part in arrays if not part.parts[0].shapes & part.parts[1].shapes]
+
+
+def _of_tokens(text: str, tokens: list[Token], around: Surroundings, misfits: list[Part]) -> Iterator[Change]:
     language = around.language
     for k, token in enumerate(tokens):
         before = tokens[k - 1].text if k else ""
         after = tokens[k + 1].text if k + 1 < len(tokens) else ""
         at = (token.start, token.end)
         if token.kind == "operator":
-            yield from _of_operator(text, tokens, k, language)
+            yield from _of_operator(text, tokens, k, around)
             if language == "Python":
                 yield from _of_slice(tokens, k)
         elif token.kind == "number":
@@ -256,8 +285,12 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings) -> Iterator
                 for step in ("- 1", "+ 1"):
                     yield Change(*at, f"({token.text} {step})", LIKELY + 0.3 if counted else POSSIBLE + 1)
             target = POSSIBLE if after in ASSIGNMENTS or (after in ("[", "[[", "$") and k == 0) else 0.0
+            if before in ("=", ":") and k > 1 and tokens[k - 2].text.strip("\"'") == token.text:  # f(z = z): no slip
+                target = UNLIKE
             for change in _named(at, token.text, around.names, 30):
                 unlike = around.unlike(around.shapes.get(token.text, frozenset()), change.new)
+                if unlike and any(part.start <= token.start < part.end for part in misfits):
+                    unlike = UNFIT
                 yield replace(change, cost=change.cost + unlike + target)
         elif token.kind == "keyword":
             end = next((k for k in range(k, len(tokens)) if tokens[k].text in (",", ")")), None)
@@ -304,12 +337,16 @@ def _left_out(text: str, span: tuple[int, int], language: str) -> Iterator[Chang
         yield Change(*span, head + ("pass" if language == "Python" else "NULL"), POSSIBLE)
 
 
-def _of_operator(text: str, tokens: list[Token], k: int, language: str) -> Iterator[Change]:
+def _of_operator(text: str, tokens: list[Token], k: int, around: Surroundings) -> Iterator[Change]:
+    language = around.language
     token = tokens[k]
     counted = k + 1 < len(tokens) and tokens[k + 1].kind == "number"  # then rather the number than the sign is too much
     for other in OPERATORS.get(token.text, ()):
         local = "r-copy-semantics" if (token.text, other) == ("<-", "<<-") else None
-        yield Change(token.start, token.end, other, LIKELY + (0.5 if counted else 0.0), local)
+        cost = LIKELY + (0.5 if counted else 0.0)
+        if local and k > 1 and tokens[1].text in ("[", "[[", "$", "@") and tokens[0].text not in around.assigned:
+            cost = CERTAIN  # it changes a part of what this function never made: a copy
+        yield Change(token.start, token.end, other, cost, local)
     if token.text == "*":
         yield Change(token.start, token.end, MATRIX_PRODUCT[language], LIKELY, "r-elementwise-for-matmul")
     if (token.text == "-" and k and tokens[k - 1].text in "([,=*/:") or (
@@ -380,11 +417,13 @@ def _of_parts(text: str, parts: list[Part], around: Surroundings) -> Iterator[Ch
         if len(part.parts) == 2 and part.op == ":":  # L:1 for 1:L
             one, other = (text[end.start : end.end] for end in part.parts)
             yield Change(part.start, part.end, f"{other}:{one}", LIKELY + 0.5)
-        elif len(part.parts) == 2 and part.kind != "index" and part.op in OPERATORS:
+        elif len(part.parts) == 2 and not part.index and part.op in OPERATORS:
             yield from _of_two(text, part)
-        elif part.kind in ("call", "index"):
+            yield from _of_reach(text, part)
+        elif part.call or part.index:
             yield from _undone(text, part)
-        if part.kind == "call" or (part.op or "") in ("list", "tuple"):
+            yield from _of_argument(text, part)
+        if part.call or (part.op or "") in ("list", "tuple"):
             yield from _exchanged(text, part)
         if part.matrix:
             yield from _turned(text, part, around.language)
@@ -411,12 +450,54 @@ def _of_two(text: str, part: Part) -> Iterator[Change]:
     yield from _of_brackets(text, part)
 
 
+def _of_reach(text: str, part: Part) -> Iterator[Change]:
+    """(a + b) * c without its brackets; f(a) - b as f(a - b): a bracket that is closed too late, or too early."""
+    for inner in part.parts:
+        own = text[inner.start : inner.end]
+        wrapped = own[:1] + own[-1:] == "()"
+        if (wrapped or (text[inner.start - 1 : inner.start], text[inner.end : inner.end + 1]) == ("(", ")")) and (
+            inner.op in ("+", "-", "*", "/", "(")
+        ):
+            at = (inner.start, inner.end) if wrapped else (inner.start - 1, inner.end + 1)
+            yield Change(*at, own[1:-1] if wrapped else own, LIKELY + 0.5)
+    left, right = part.parts
+    if left.call and len(left.parts) == 1 and text[left.end - 1] == ")" and left.end <= right.start:
+        behind = text[left.end : part.end]
+        yield Change(left.end - 1, part.end, f"{behind})", LIKELY + 0.7)
+
+
+def _of_argument(text: str, part: Part) -> Iterator[Change]:
+    """f(a - b) as f(a) - b, in the statement's own brackets or without: a bracket that is closed too late."""
+    inner = part.parts[0] if part.call and len(part.parts) == 1 else None
+    if inner is None or len(inner.parts) != 2 or inner.op not in ARITHMETIC or text[part.end - 1] != ")":
+        return
+    left, right = inner.parts
+    if left.end <= right.start and inner.end <= part.end - 1:
+        yield Change(left.end, part.end, f"){text[left.end : inner.end]}", LIKELY + 0.7)
+
+
+def _kept(text: str, tokens: list[Token], parts: list[Part], language: str) -> Iterator[Change]:
+    """What a call gave back, and nothing keeps, under the name of one of its arguments."""
+    opened = 0
+    for token in tokens:
+        opened += (token.text in "([{") - (token.text in ")]}")
+        if not opened and token.text in ASSIGNMENTS:
+            return
+    for root in parts:
+        call = root.parts[0] if len(root.parts) == 1 and root.parts[0].start == root.start else root
+        if call.call and text[call.end - 1] == ")" and tokens and call.start == tokens[0].start:
+            for inner in call.parts:
+                if inner.kind in ("name", "index"):
+                    kept = f"{text[inner.start : inner.end]} {'=' if language == 'Python' else '<-'} "
+                    yield Change(call.start, call.start, kept, LIKELY + 0.5, "update-lost")
+
+
 def _undone(text: str, part: Part) -> Iterator[Change]:
     """What a function was given, in place of its value; what an index was taken of, in place of the element."""
     own = text[part.start : part.end]
     turned = own.startswith("t(") or own.endswith(".T")
-    for inner in part.parts[: 3 if part.kind == "call" else 1]:
-        twice = part.kind == "call" and len(part.parts) == 1  # a function too many
+    for inner in part.parts[: 3 if part.call else 1]:
+        twice = part.call and len(part.parts) == 1  # a function too many
         cost = LIKELY if turned else LIKELY + 0.6 if twice else POSSIBLE
         yield Change(part.start, part.end, text[inner.start : inner.end], cost, "transposed" if turned else None)
 
@@ -427,7 +508,7 @@ def _exchanged(text: str, part: Part) -> Iterator[Change]:
         between = text[one.end : other.start]
         if one.end <= other.start and "=" not in between:
             swapped = text[other.start : other.end] + between + text[one.start : one.end]
-            yield Change(one.start, other.end, swapped, LIKELY + 0.4 if part.kind == "call" else POSSIBLE)
+            yield Change(one.start, other.end, swapped, LIKELY + 0.8 if part.call else POSSIBLE)
 
 
 def _turned(text: str, part: Part, language: str) -> Iterator[Change]:

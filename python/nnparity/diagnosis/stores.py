@@ -13,8 +13,9 @@ from nnparity.diagnosis.run import PICKS, Run, base_name
 FORMS = {"matrix", "as.matrix", "array", "as.vector", "as.numeric", "unlist", "t", "T", ".T", "copy", "reshape",
          "np.array", "np.asarray", "np.copy", "np.reshape"}  # fmt: skip
 #: Functions that put the values of samples together.
-STACKS = {"np.vstack", "np.hstack", "np.stack", "np.array", "np.column_stack", "np.row_stack", "np.concatenate",
-          "rbind", "cbind", "do.call", "sapply", "vapply", "simplify2array", "array", "matrix"}  # fmt: skip
+STACKS = {"np.vstack", "np.hstack", "np.stack", "np.array", "np.column_stack", "np.c_", "np.r_", "np.row_stack",
+          "np.concatenate", "rbind", "cbind", "do.call", "sapply", "vapply", "simplify2array", "array",
+          "matrix"}  # fmt: skip
 
 
 class Stores:
@@ -86,8 +87,8 @@ class Stores:
         zeros = [
             event
             for event in self.run.events
-            if self.run.node(event).kind == "assign" and self.run.value(event).shape == value.shape
-            and not np.any(self.run.value(event)) and self.run.node(event).op == "*"
+            if self.run.value(event).shape == value.shape and not np.any(self.run.value(event))
+            and self.run.node(event).op == "*"
         ]  # fmt: skip
         return zeros[-1] if zeros else None
 

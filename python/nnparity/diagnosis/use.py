@@ -102,7 +102,8 @@ class ByUse:
     def _feeds_next_layer(self, follower: Follower, state: State, layer: int, value: np.ndarray) -> bool:
         t = follower.textbook
         if layer == t.depth:
-            return bool(follower.present(value - t.Y)) and not np.allclose(value, state.Z[layer])
+            told = np.ptp(value) > 0 and not np.allclose(value, state.Z[layer])
+            return told and bool(follower.present(value - t.Y))
         product = t.W[layer] @ value
         return bool(follower.present(product + t.b[layer][:, None]) or follower.present(product))
 

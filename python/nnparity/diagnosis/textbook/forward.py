@@ -18,8 +18,10 @@ from nnparity.diagnosis.textbook.formula import (
 
 
 @quiet
-def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) -> Iterator[Formula]:
-    """Z[l] = W[l] A[l-1] + b[l]   (Nielsen, eq. 25), and what is written instead."""
+def forward_sums(
+    W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool, one: float = 1.0
+) -> Iterator[Formula]:
+    """Z[l] = W[l] A[l-1] + b[l]   (Nielsen, eq. 25), and what is written instead; `one`: f(1) of the layer before."""
     w, a = W[layer - 1], A[layer - 1]
     n, m = w.shape[0], a.shape[1]
     bias = b[layer - 1][:, None]
@@ -58,8 +60,16 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
         if w.shape[1] > 1:  # the one of the bias, in one matrix with the weights, at the other end of the inputs
             ahead = w[:, :1] + w[:, 1:] @ a[:-1] + bias * a[-1]
             behind = bias * a[0] + w[:, :-1] @ a[1:] + w[:, -1:]
-            for words, value in (("in front", ahead), ("behind", behind)):
-                yield Formula(None, f"[W{layer}, b{layer}]·{before} with the one {words} of it", value)
+            ones = np.ones((1, m))
+            for words, value, inputs in (("in front", ahead, (ones, a)), ("behind", behind, (a, ones))):
+                text = f"[W{layer}, b{layer}]·{before} with the one {words} of it"
+                yield Formula(None, text, value, parts=(np.vstack(inputs),))
+        for count, words in ((w.shape[1], f"n{layer - 1}"), (m, "m")):
+            if count > 1:
+                yield Formula("wrong-count", f"(1/{words})·W{layer}·{before} + b{layer}", product / count + bias)
+        if one != 1:
+            yield Formula(None, f"W{layer}·{before} + f(1)·b{layer}, for the constant input of the bias went through f",
+                          product + one * bias)  # fmt: skip
         yield Formula(None, f"W{layer}·{before} + 2·b{layer}", product + 2 * bias)
         yield Formula(None, f"(W{layer}·{before})·b{layer}", product * bias)
         yield Formula("bias-missing", f"W{layer}·{before} + mean(b{layer})", product + bias.mean())
@@ -71,9 +81,10 @@ def forward_sums(W: list, b: list, A: dict, Z: dict, layer: int, no_bias: bool) 
                 if vector.size == n:
                     yield Formula("wrong-layer", f"W{layer}·{before} + b{other}", product + vector[:, None])
                 else:
-                    yield Formula(
-                        "wrong-layer", f"W{layer}·{before} + b{other}", product + np.resize(vector, n)[:, None]
-                    )
+                    text = f"W{layer}·{before} + b{other}"
+                    yield Formula("wrong-layer", text, product + np.resize(vector, n)[:, None])
+                    if n % vector.size:  # R goes on from column to column
+                        yield Formula("wrong-layer", text, product + recycled(vector, n, m))
     extra = 0 if no_bias else bias
     if no_bias:
         yield Formula("accumulator-not-reset", f"running sums of W{layer}·{before} over the units",

@@ -114,6 +114,9 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
         yield Formula("relu-mask-wrong", f"[W{layer + 1}ᵀ·delta{layer + 1} > 0] as mask", dA * (dA > 0))
         yield Formula("relu-mask-wrong", f"[W{layer + 1}ᵀ·delta{layer + 1} < 0] as mask", dA * (dA < 0))
         yield Formula("relu-mask-wrong", f"[Z{layer} > 0] alone", (Z > 0).astype(float))
+        if d.shape[0] in (1, w.shape[1]):
+            for kept, sign in ((d > 0, ">"), (d < 0, "<")):
+                yield Formula("relu-mask-wrong", f"[delta{layer + 1} {sign} 0] as mask", dA * kept)
     if name.endswith("softmax"):
         J = activations.backprop_activation(
             name, Z, A, backs[0].value, network_for(name, Z.shape[0], textbook.slope), FAST

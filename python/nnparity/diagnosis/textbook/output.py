@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -62,7 +62,6 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
                               right=True, declares={"loss": other}, epsilon=epsilon)  # fmt: skip
     error = A - Y
     factors = list(slopes(name, Z, A, L, slope, {k: (state.Z[k], state.A[k]) for k in state.Z}))
-    ones = np.ones_like(A)
     if name != "linear":
         yield Formula(
             "extra-output-derivative" if cancels else "missing-output-derivative", f"{a} − {y}", error, omits=True
@@ -88,7 +87,7 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
             if not factor.right and not factor.omits:
                 text = f"∂{loss}/∂{a} ⊙ {factor.text}"
                 yield Formula(factor.id, text, gradient * factor.value, parts=(factor.value,))
-    if name == "relu":
+    if name.partition("+")[0] == "relu":
         yield Formula("relu-mask-wrong", f"[{a} − {y} > 0] as mask", error * (error > 0))
         yield Formula("relu-mask-wrong", f"[{a} − {y} < 0] as mask", error * (error < 0))
     yield Formula(None, f"({a} − {y}) ⊙ {name}′ of {name}′", error * activation_slope(name, activation_slope(name, Z)))
@@ -117,29 +116,26 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
         parts=(inner, *inner),
     )
     squared = error**2
-    for factor in (Formula(None, "1", ones), *[f for f in factors if f.right]):
-        tail = "" if factor.text == "1" else f" ⊙ {factor.text}"
-        yield Formula("squared-error-as-delta", f"({a} − {y})²{tail}", squared * factor.value, parts=(squared,))
+    for tail, through in _ways(name, A, L, [factor for factor in factors if factor.right]):
+        yield Formula("squared-error-as-delta", f"({a} − {y})²{tail}", through(squared), parts=(squared,))
         yield Formula(
             "squared-error-as-delta",
             f"½Σ({a} − {y})² per sample{tail}",
-            np.broadcast_to(squared.sum(axis=0), A.shape) * factor.value,
+            through(np.broadcast_to(squared.sum(axis=0), A.shape)),
         )
         crossed = -Y * np.log(A) - (1 - Y) * np.log(1 - A)
-        yield Formula(None, f"the terms of binary_cross_entropy{tail}", crossed * factor.value, parts=(crossed,))
-        yield Formula(None, f"−{y} ln {a}{tail}", -Y * np.log(A) * factor.value)
-        yield Formula(None, f"|{a} − {y}|{tail}", np.abs(error) * factor.value)
-        yield Formula(None, f"({a} + {y}){tail}", (A + Y) * factor.value, parts=(A + Y,))
-        yield Formula(None, f"{a}{tail}", A * factor.value)
-        yield Formula(None, f"{y}{tail}", Y * factor.value)
-        identity = "softmax-jacobian-diagonal" if name.endswith("softmax") and factor.right else None
+        yield Formula(None, f"the terms of binary_cross_entropy{tail}", through(crossed), parts=(crossed,))
+        yield Formula(None, f"−{y} ln {a}{tail}", through(-Y * np.log(A)))
+        yield Formula(None, f"|{a} − {y}|{tail}", through(np.abs(error)))
+        yield Formula(None, f"({a} + {y}){tail}", through(A + Y), parts=(A + Y,))
+        yield Formula(None, f"{a}{tail}", through(A))
+        yield Formula(None, f"{y}{tail}", through(Y))
+        identity = "softmax-jacobian-diagonal" if name.endswith("softmax") and "⊙" in tail else None
         if name.endswith("softmax") and loss == "categorical_cross_entropy" and not tail:  # the slope of the loss alone
             identity = "missing-output-derivative"
-        yield Formula(identity, f"−({y}/{a}){tail}", -Y / A * factor.value, parts=(Y / A,))
-        yield Formula(
-            None, f"({a} − {y})/({a}(1 − {a})){tail}", error / (A * (1 - A)) * factor.value, omits=factor.text == "1"
-        )
-        yield Formula(None, f"({y}/{a} + (1 − {y})/(1 − {a})){tail}", (Y / A + (1 - Y) / (1 - A)) * factor.value)
+        yield Formula(identity, f"−({y}/{a}){tail}", through(-Y / A), parts=(Y / A,))
+        yield Formula(None, f"({a} − {y})/({a}(1 − {a})){tail}", through(error / (A * (1 - A))), omits=not tail)
+        yield Formula(None, f"({y}/{a} + (1 − {y})/(1 − {a})){tail}", through(Y / A + (1 - Y) / (1 - A)))
         for id, words, targets in (
             ("label-encoding", "shifted by one class", np.roll(Y, 1, axis=0)),
             ("label-encoding", "shifted by one class", np.roll(Y, -1, axis=0)),
@@ -151,16 +147,21 @@ def output_deltas(state, textbook) -> Iterator[Formula]:
             ("batch-lost", "of the first sample", np.broadcast_to(Y[:, :1], Y.shape)),
             ("batch-lost", "of the last sample", np.broadcast_to(Y[:, -1:], Y.shape)),
         ):
-            yield Formula(id, f"({a} − {y} {words}){tail}", (A - targets) * factor.value, parts=(targets,))
-        yield Formula("wrong-layer", f"(Z{L} − {y}){tail}", (Z - Y) * factor.value, parts=(Z - Y,), used=(Z,))
-        yield Formula(
-            None,
-            f"mean error of the batch{tail}",
-            np.broadcast_to(error.mean(axis=1, keepdims=True), A.shape) * factor.value,
-        )
-        yield Formula(
-            None, f"error summed over the units{tail}", np.broadcast_to(error.sum(axis=0), A.shape) * factor.value
-        )
+            yield Formula(id, f"({a} − {y} {words}){tail}", through(A - targets), parts=(targets,))
+        yield Formula("wrong-layer", f"(Z{L} − {y}){tail}", through(Z - Y), parts=(Z - Y,), used=(Z,))
+        mean = np.broadcast_to(error.mean(axis=1, keepdims=True), A.shape)
+        yield Formula(None, f"mean error of the batch{tail}", through(mean))
+        summed = np.broadcast_to(error.sum(axis=0), A.shape)
+        yield Formula(None, f"error summed over the units{tail}", through(summed))
+
+
+def _ways(name: str, A: np.ndarray, layer: int, factors: list[Formula]) -> Iterator[tuple[str, Callable]]:
+    """From an error to delta[L]: (words, function); as it is, times the slope, and through the Jacobian of softmax."""
+    yield "", lambda error: error
+    for factor in factors:
+        yield f" ⊙ {factor.text}", lambda error, slope=factor.value: error * slope
+    if name.split("+")[-1] == "softmax":  # J = diag(a) − a·aᵀ of every sample
+        yield f", through J(softmax at Z{layer})", lambda error: A * (error - (error * A).sum(axis=0))
 
 
 def _dropped(Y: np.ndarray, by: int) -> np.ndarray:
