@@ -140,3 +140,100 @@ def test_a_shorter_expression_may_stand_for_a_longer_one_that_holds_it():
     longer = "error * act * (1 - act) + 0 * error * act"  # longer than what is tried for its shape alone
     found = texts(source, "v = (error * act) @ y", "Python", parts=[short], phrases={longer: (4, 7)})
     assert source.replace("v = (error * act)", f"v = ({longer})") in found
+
+
+def operation(text, piece, op, left, right, kind="call", shape=(4, 7)):
+    """A part of two operands, each of which is a name or a part itself."""
+    parts = [operand if isinstance(operand, Part) else part(text, operand, None, "name") for operand in (left, right)]
+    return part(text, piece, op, kind, parts, shape)
+
+
+@pytest.mark.parametrize("language", ["Python", "R"])
+def test_a_bracket_too_many_is_taken_away(language):
+    text = "s = (a + b) * c"
+    whole = operation(text, "(a + b) * c", "*", operation(text, "a + b", "+", "a", "b"), "c")
+    assert "s = a + b * c" in texts(text, text, language, [whole])
+
+
+@pytest.mark.parametrize("language", ["Python", "R"])
+def test_a_bracket_is_closed_earlier_or_later(language):
+    text = "s = f(a - b)"
+    inside = part(text, "f(a - b)", "f", "call", [operation(text, "a - b", "-", "a", "b")])
+    assert "s = f(a) - b" in texts(text, text, language, [inside])
+    text = "s = f(a) - b"
+    outside = operation(text, "f(a) - b", "-", part(text, "f(a)", "f", "call", [part(text, "a", None, "name")]), "b")
+    assert "s = f(a - b)" in texts(text, text, language, [outside])
+
+
+@pytest.mark.parametrize(("language", "kept"), [("Python", "d = pull(d)"), ("R", "d <- pull(d)")])
+def test_what_a_call_gives_back_may_have_to_be_kept(language, kept):
+    text = "pull(d)"
+    call = part(text, "pull(d)", "pull", "expr", [part(text, "d", None, "name")])
+    assert kept in texts(text, text, language, [call])
+
+
+@pytest.mark.parametrize(("language", "sign"), [("Python", "="), ("R", "<-")])
+def test_the_arguments_of_a_whole_statement_are_exchanged(language, sign):
+    text = f"g {sign} roll(u, v)"
+    call = part(text, "roll(u, v)", "roll", "assign", [part(text, "u", None, "name"), part(text, "v", None, "name")])
+    assert f"g {sign} roll(v, u)" in texts(text, text, language, [call])
+
+
+@pytest.mark.parametrize(
+    ("source", "statement", "meant", "language"),
+    [
+        ("net$out <- 0\nout <- f(x)", "out <- f(x)", "net$out <- f(x)", "R"),
+        ("self.out = 0\nout = f(x)", "out = f(x)", "self.out = f(x)", "Python"),
+    ],
+)
+def test_a_local_name_may_be_meant_for_what_an_object_holds(source, statement, meant, language):
+    assert source.replace(statement, meant) in texts(source, statement, language)
+
+
+def test_a_second_name_may_be_meant_for_a_copy():
+    text = "g = y"
+    assert "g = y.copy()" in texts(text, text, "Python", [part(text, "y", None, "name")])
+    assert "g = y.copy()" not in texts(text, text, "Python", [part(text, "y", None, "name", shape=())])
+
+
+def test_a_list_is_put_before_another_one():
+    text = "x = [1] + xs"
+    lists = operation(text, "[1] + xs", "+", part(text, "[1]", "list", "call"), "xs")
+    assert "x = xs + [1]" in texts(text, text, "Python", [lists])
+
+
+def test_the_minus_of_a_value_may_be_that_of_its_subtraction():
+    assert "s[k] -= d" in texts("s[k] = - d", "s[k] = - d", "Python")
+
+
+def costs(source, statement, language, shapes=None, parts=(), unlike=3.0):
+    """What each changed form of a statement costs."""
+    around = Surroundings(source, 0, len(source), language, (), sets(shapes), {}, unlike)
+    start = source.index(statement)
+    found = changes(source, (start, start + len(statement)), list(parts), around)
+    return {change.apply(source): change.cost for change in found}
+
+
+def test_a_part_of_what_a_function_never_made_is_first_sought_outside_of_it():
+    outside = costs("hid[i] <- sig(s)", "hid[i] <- sig(s)", "R")
+    assert min(outside, key=outside.get) == "hid[i] <<- sig(s)"
+    inside = costs("hid <- 0\nhid[i] <- sig(s)", "hid[i] <- sig(s)", "R")
+    assert inside["hid <- 0\nhid[i] <<- sig(s)"] > outside["hid[i] <<- sig(s)"]
+
+
+@pytest.mark.parametrize("language", ["Python", "R"])
+def test_what_is_handed_over_by_its_own_name_is_hardly_another(language):
+    own = costs("f(z = z)\na1 = a2", "f(z = z)", language)
+    other = costs("f(z = y)\na1 = a2", "f(z = y)", language)
+    assert own["f(z = a1)\na1 = a2"] > other["f(z = a1)\na1 = a2"]
+
+
+def test_another_shape_costs_less_where_the_own_one_does_not_fit():
+    text, shapes = "w = w - db", {"w": (6, 4), "db": (6,), "dw": (6, 4)}
+    source = f"{text}\ndw = 0"
+    step = operation(source, "w - db", "-", part(source, "w", None, "name", shape=(6, 4)),
+                     part(source, "db", None, "name", shape=(6,)))  # fmt: skip
+    alone = costs(source, text, "R", shapes)
+    recycled = costs(source, text, "R", shapes, [step])
+    assert recycled["w = w - dw\ndw = 0"] < alone["w = w - dw\ndw = 0"]
+    assert costs(source, text, "R", shapes, unlike=0.5)["w = w - dw\ndw = 0"] < alone["w = w - dw\ndw = 0"]

@@ -116,7 +116,9 @@ class Blamer:
                 continue
             events = self.events_of(self.follower.present(np.asarray(part)))
             if events and self._holds_a_signal(part):
-                return events[0]
+                event = self._of_first_sample(part, events[0])
+                f = self.trail.helpers.right_for_its_input(event)
+                return self.trail.innocent_caller(event) if f else event
             if events:
                 named = self._given_the_name(events[0], departure)
                 if named is not None:
@@ -137,6 +139,7 @@ class Blamer:
         if not events:
             return None
         if formula.omits:
+            events[0] = self._picked_for(events[0])
             unused = self.handing.unused(departure)
             if unused is not None:
                 return unused
@@ -160,6 +163,7 @@ class Blamer:
                 handed = self.handing.handed_on(use, formula.value) if use is not None else None
                 handed = handed or self.handing.put_as_it_is(events[0], use)
                 handed = handed or self.handing.lists.appended_by_number(events[0])
+                handed = handed or self.stores.stacked_for(use, events[0])
                 if handed is not None:
                     return handed
                 events[0] = self.trail.asked_for(events[0])
@@ -179,7 +183,11 @@ class Blamer:
             if copy is not None or gradients:
                 return copy or gradients[0]
         label = self.labels.get(events[0].ref)
-        if label is not None and label.right and label.quantity[:1] in ("A", "Z", "Y") and departure.quantity[0] == "d":
+        of_forward = label is not None and label.right and label.quantity[:1] in ("A", "Z", "Y")
+        if of_forward and departure.quantity[0] == "d" and formula.id != "batch-lost":
+            idle = self.handing.changed_nothing({events[0].ref}, events[0], self.run.events[-1])
+            if idle is not None:
+                return idle
             return self._wrong_use(events[0], departure) or events[0]
         beyond = self._beyond_the_loss(events[0], departure)
         if beyond is not None:
@@ -286,6 +294,18 @@ class Blamer:
         """The first event that computed the right delta of a departure's layer."""
         delta = self.follower.present(self.deltas[departure.layer]) if departure.layer in self.deltas else Seen()
         return next(iter(self.events_of(delta)), None)
+
+    def _picked_for(self, event):
+        """Of a part that a function only picks out of what it is given: the call that asked for it."""
+        node, call = self.run.node(event), self.run.call_of(event.frame)
+        if node.kind != "return" or node.op not in PICKS or call is None:
+            return event
+        if self.run.nodes[call[0]].file == self.run.adapter:
+            return event
+        whole = next(iter(self.run.operands(event)), None)
+        if whole is None or all(one.ref != whole.ref for one in self.run.given(event.frame)):
+            return event
+        return next((one for one in self.run.by_frame_node.get((call[1], call[0]), ()) if one.seq > event.seq), event)
 
     def _beyond_the_loss(self, event, departure):
         """The use, as a delta, of a term of the loss: the term is right where the sum of all of them is taken."""
@@ -471,13 +491,22 @@ class Blamer:
 
     def _is_textbook(self, part: np.ndarray, departure) -> bool:
         """A wrong part that stands in the right program too (softmax' own a(1 − a), say) says nothing of the place."""
-        return not self._holds_a_signal(part) and any(
-            self.labels.get(hit.ref) is not None and self.labels[hit.ref].right
-            for hit in self.follower.present(part).hits()
-        )
+        labels = [self.labels.get(hit.ref) for hit in self.follower.present(part).hits()]
+        right = [label for label in labels if label is not None and label.right]
+        t, sizes = self.follower.textbook, {f"A{layer}": signal.size for layer, signal in self.signals.items()}
+        for layer, (weights, bias) in enumerate(zip(t.W, t.b, strict=True), start=1):
+            sizes |= {f"W{layer}": weights.size, f"b{layer}": bias.size}
+        whole = [label for label in right if sizes.get(label.quantity, np.size(part)) >= np.size(part)]
+        return bool(whole)  # and not only a part of it
+
+    def _of_first_sample(self, part: np.ndarray, event):
+        """Of a matrix that a statement only filled row by row: what computed the first row."""
+        rows = self.follower.index.find(part[:, 0]) if self.run.node(event).kind == "after" else []
+        made = [one for hit in rows if hit.exact and (one := self.run.computed(hit.ref)) is not None]
+        return min((one for one in made if one.seq < event.seq), key=lambda one: one.seq, default=event)
 
     def _holds_a_signal(self, part: np.ndarray) -> bool:
         """A wrong part that is a signal beside a constant: it has the name of the signal, but is another value."""
         return any(signal.size < np.size(part) and signal.shape[1:] == np.shape(part)[1:]
-                   and any(map(np.array_equal, (part[1:], part[:-1]), (signal, signal)))
+                   and (np.array_equal(part[1:], signal) or np.array_equal(part[:-1], signal))
                    for signal in self.signals.values())  # fmt: skip

@@ -47,6 +47,7 @@ FIXES: dict[str, str] = {
         "R recycles the bias down columns: keep units in rows, or use sweep(Z, 2, b, `+`) for samples in rows."
     ),
     "r-dropped-dimension": "A single row or column became a vector: add drop = FALSE.",
+    "r-factor-codes": "R counts from 1, and index 0 does nothing: add 1 to labels that count from 0.",
     "r-elementwise-for-matmul": "`*` multiplies element by element; the matrix product is `%*%` (`@` in Python).",
     "r-pmax-dimension": "max() gives one number; pmax(Z, 0) works element by element and keeps the matrix.",
     "r-vector-orientation": (

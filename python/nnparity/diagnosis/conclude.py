@@ -52,6 +52,11 @@ class Conclusion:
         if event is None:
             event = self._where_another_layer_has_it(departure) or self.places.fallback(departure)
             self.unseen.append((departure, event))
+        row = self._row_repeated(departure)
+        if row is not None:
+            departure, event = replace(departure, formula=replace(departure.formula, id="np-alias")), row
+        if event is not None and self.places.index_zero(event):
+            departure = replace(departure, formula=replace(departure.formula, id="r-factor-codes"))
         idle = self._idle_mask(departure)
         if idle is not None:
             departure = replace(departure, formula=replace(departure.formula, id="relu-mask-wrong"))
@@ -70,6 +75,8 @@ class Conclusion:
         if kind in ("bug", "unexplained") and formula.id is None and formula.text == "?":
             kind = self._kind_of_unknown(event)
         if kind == "declaration" and departure.quantity.startswith("delta") and self._computes_declared_loss():
+            kind = "bug"
+        if kind == "declaration" and departure.quantity.startswith("A") and self._derived_otherwise(departure.layer):
             kind = "bug"
         finding = Finding(
             id,
@@ -98,6 +105,13 @@ class Conclusion:
         alike = [event for other, event in self.unseen if (other.formula.id, other.quantity[:2]) == mine]
         return alike[0] if alike and departure.formula.id else None
 
+    def _row_repeated(self, departure: Departure):
+        """Of a gradient whose rows, or columns, are all the same one: the zeros that hold one row several times."""
+        value = departure.formula.value
+        alike = value.ndim == 2 and any(np.ptp(value, axis=axis).max() == 0 for axis in (0, 1) if value.shape[axis] > 1)
+        lists = self.textbook.language == "Python" and departure.quantity.startswith("dW")
+        return self.blamer.stores.one_row_repeated(value) if lists and alike else None
+
     def _idle_mask(self, departure: Departure):
         """Of a rectifier's delta without its derivative: the mask that was computed, and is one everywhere."""
         if not departure.formula.omits or not departure.quantity.startswith("delta"):
@@ -108,6 +122,11 @@ class Conclusion:
     def _kind_of_unknown(self, event) -> str:
         """What is written with right values only, and is not the textbook's, is a bug, though no known mistake."""
         return "bug" if event is not None and self.explainer.known(event) else "unexplained"
+
+    def _derived_otherwise(self, layer: int) -> bool:
+        """A hidden layer's delta is not that of the activation which is computed: then no other network is meant."""
+        wrong = {departure.quantity for departure in self.state.departures if departure.kind in ("bug", "unexplained")}
+        return layer < self.textbook.depth and f"delta{layer}" in wrong
 
     def _computes_declared_loss(self) -> bool:
         """The loss value of the declared loss is computed in the step: then its delta is what was meant."""
@@ -164,7 +183,9 @@ class Conclusion:
         counts = Counter(rounded.values())
         scattered = len(counts) > 2 and max(counts.values()) < len(rounded) / 2
         most = max(counts, key=lambda c: (c > 0, counts[c], -abs(np.log(abs(c)))))
-        common = 1.0 if (1.0 in counts and counts[most] <= len(rounded) / 2) or scattered else most
+        last = {c for name, c in rounded.items() if name.strip("Wb_new") == str(self.textbook.depth)}
+        half = 1.0 in counts and counts[most] <= len(rounded) / 2
+        common = 1.0 if half or scattered or last == {1.0} else most  # what comes first is right: the outputs' layer
         found: list[Finding] = []
         if (common < 0 and len(counts) == 1) or (len({np.sign(c) for c in counts}) == 1 and common < 0):
             found.append(self._ascent(list(factors), abs(common)))
@@ -205,7 +226,7 @@ class Conclusion:
                 quantity, expected = names[0], update_text(names[0], update.layer)
                 computes = expected.replace("η·", f"η·{words}")
         elif not self._sibling_alike(quantity, ratio, names):
-            event = self.places.scaled_event(quantity, ratio * common)
+            event = self.places.scaled_event(quantity, ratio, common)
         event = event or taken
         if id == "sum-for-mean" and event is not None and event is not taken and expected == right.text:
             beside = self.places.beside_the_division(event, update, names, ratio, common)
@@ -229,9 +250,11 @@ class Conclusion:
         return [self._placed(finding)]
 
     def _seen_as_it_is(self, quantity: str) -> bool:
-        """Whether a quantity was recorded with no factor but a sign."""
-        seen = self.state.seen.get(quantity)
-        return seen is not None and any(abs(abs(hit.factor) - 1) < 1e-6 for hit in seen.hits())
+        """Whether a quantity was recorded with no factor but a sign; a delta, with none but those of the output's."""
+        seen, first = self.state.seen.get(quantity), self.state.seen.get(f"delta{self.textbook.depth}")
+        due = {1.0, *(abs(hit.factor) for hit in (first.hits() if first and quantity.startswith("delta") else ()))}
+        factors = [abs(hit.factor) for hit in seen.hits()] if seen is not None else []
+        return any(abs(factor / value - 1) < 1e-6 for factor in factors for value in due)
 
     def _sibling_alike(self, quantity: str, ratio: float, names: list[str]) -> bool:
         """A gradient that ends right has the same factor at first: it is the update that differs."""

@@ -92,7 +92,7 @@ def crash_finding(error, conclusion: Conclusion) -> Finding:
     elif id == "transposed" and quantity.endswith("_new"):
         origin = _turned(error, conclusion)
     elif remedy is None and not blamed:
-        origin = _misshapen(error, conclusion)
+        origin = _misshapen(error, conclusion) or _asked_for(error, run)
     if origin is not None and (origin.file, origin.line) != (finding.place["file"], finding.place["line"]):
         finding.computes += f" (it stops at line {finding.place['line']})"
         finding.statement = origin.id
@@ -117,6 +117,23 @@ def _turned(error, conclusion: Conclusion) -> Any:
         if own:
             return run.statement(min(own, key=lambda one: one.seq))
     return None
+
+
+def _asked_for(error, run) -> Any:
+    """Of a function that takes what it was given element by element: the statement that gave it what does not fit."""
+    node = run.nodes.get(error.node or -1)
+    if node is None or node.op not in ("+", "-", "*", "/"):
+        return None
+    here = [event for event in run.events if run.node(event).stmt == error.stmt]
+    call = run.call_of(here[-1].frame) if here else None
+    if call is None or run.nodes[call[0]].file == run.adapter:
+        return None
+    arrays = [operand.ref for operand in error.operands if operand.ref is not None and run.values[operand.ref].size > 1]
+    given = {one.ref for one in run.given(here[-1].frame) if run.value(one).size > 1}
+    inner = {ref: [one.ref for event in run.by_ref[ref] if event.frame == here[-1].frame
+                   for one in run.operands(event)] for ref in arrays}  # fmt: skip
+    fits = [ref in given or any(one in given for one in inner[ref]) for ref in arrays]
+    return run.nodes[run.nodes[call[0]].stmt] if len(given) > 1 and len(arrays) == 2 and all(fits) else None
 
 
 def _misshapen(error, conclusion: Conclusion) -> Any:

@@ -43,7 +43,7 @@ class Handing:
             if inner is None:
                 break
             operand = inner
-        idle = self._changed_nothing(refs, event, consumer)
+        idle = self.changed_nothing(refs, event, consumer)
         if idle is not None:
             return idle
         beside = self._beside_the_activation(refs, event, consumer, departure)
@@ -130,7 +130,7 @@ class Handing:
                 return max(handed, key=lambda one: one.seq)
         return None
 
-    def _changed_nothing(self, refs: set[int], event, consumer):
+    def changed_nothing(self, refs: set[int], event, consumer):
         """A partial assignment, between computation and use, that left the value as it was: a mask that never bites."""
         idle = [
             other
@@ -264,7 +264,8 @@ class Handing:
             statement.id
         }
         for event in self.run.by_ref.get(definition.ref, ()):
-            if event.seq < definition.seq and self.run.node(event).kind not in READS:
+            picks = self.run.node(event).op in PICKS
+            if event.seq < definition.seq and self.run.node(event).kind not in READS and not picks:
                 for call, frame in self.run.calls_above(event.frame):
                     if call in calls and frame == definition.frame:
                         return event

@@ -219,9 +219,8 @@ def label_values(state, textbook, index: ValueIndex, orders: Iterable[np.ndarray
                 running = running + term
                 note(index.find(running, parts=True), f"Σ{text}", quantity, right, weight + 0.1)
     for value, text in (
-        (t.m, "m"),
+        *([(t.m, "m"), (1 / t.m, "1/m")] if t.m > 1 else []),
         (t.eta, "η"),
-        (1 / t.m, "1/m"),
         (t.eta / t.m, "η/m"),
         (-t.eta, "−η"),
         (-t.eta / t.m, "−η/m"),

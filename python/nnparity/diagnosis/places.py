@@ -33,6 +33,17 @@ class Places:
                 return source
         return None
 
+    def index_zero(self, event) -> bool:
+        """An assignment to the element 0 of an array, which R ignores without a word."""
+        statement = self.run.statement(event)
+        if self.textbook.language != "R" or self.run.node(event).kind != "after":
+            return False
+        place = re.fullmatch(r"[\w.$]+\[\s*([^][,]+?)\s*\]", statement.target or "")
+        reads = [one for one in self.run.by_frame[event.frame] if one.seq < event.seq and place is not None
+                 and self.run.node(one).text == place[1]]  # fmt: skip
+        index = self.run.value(reads[-1]) if reads else np.ones(1)
+        return index.size == 1 and not np.any(index)
+
     def first_update(self, layer: int):
         """The first parameter that was updated before this layer's gradient was taken."""
         events = [self.returned("W", k) for k in range(1, self.textbook.depth + 1) if k != layer]
@@ -187,13 +198,17 @@ class Places:
                     return event
         return self.run.stored(float(new.ravel()[0]))
 
-    def scaled_event(self, quantity: str, ratio: float):
+    def scaled_event(self, quantity: str, ratio: float, common: float | None = None):
+        """What first gave a gradient its factor; with or without η and the `common` one that all of them have."""
         seen = self.state.seen.get(quantity)
         if seen is None:
             return None
         hits = [*seen.batch, *self.follower.index.inside(self.state.rights[quantity].value)]
-        near = [hit for hit in hits if abs(abs(hit.factor / ratio) - 1) < 1e-4]
-        return self.blamer.earliest(near)
+        for scale in (ratio,) if common is None else (ratio * common, ratio, ratio * common * self.textbook.eta):
+            near = [hit for hit in hits if abs(abs(hit.factor / scale) - 1) < 1e-4]
+            if near:
+                return self.blamer.earliest(near)
+        return None
 
     def spoiled(self, quantity: str, ratio: float, common: float):
         """The first product that gives a factor to a gradient that had been right until then, with or without η."""
@@ -250,11 +265,16 @@ class Places:
         return None
 
     def named_last(self, event):
-        """The last assignment of the candidate's that only gave a computed value another name."""
-        copies = [one for one in self.run.by_ref[event.ref] if one.seq > event.seq and self.run.is_copy(one)
-                  and self.run.node(one).kind in ("assign", "after") and self.run.statement(one).op is None
-                  and self.run.node(one).file != self.run.adapter] if event is not None else []  # fmt: skip
-        return max(copies, key=lambda one: one.seq, default=None)
+        """The last assignment of the candidate's that only gave a computed value another name, or another place."""
+        if event is None:
+            return None
+        inside = [hit.ref for hit in self.follower.index.inside(self.run.value(event)) if hit.exact]
+        first = self.run.by_ref[event.ref][0].seq if not inside else 0
+        copies = [one for ref in (event.ref, *inside) for one in self.run.by_ref[ref] if one.seq > first
+                  and self.run.is_copy(one) and self.run.node(one).kind in ("assign", "after")
+                  and self.run.node(one).file != self.run.adapter]  # fmt: skip
+        named = [one for one in copies if self.run.statement(one).op is None]
+        return max(named or copies, key=lambda one: one.seq, default=None)
 
     def _stored_beside(self, means: list, seen, scale: float):
         """The statement that stores, as it is, what another one of the same function divides before it is stored."""
@@ -327,7 +347,7 @@ class Places:
     def update_of_others(self, update: Update):
         """The one statement that updates several other parameters, and should update this one too.
 
-        One that updates another layer's may be it, where it updates an element that is chosen by an index.
+        Where it updates an element that a loop counts, the loop is what leaves this layer out.
         """
         counts: Counter = Counter()
         events, alike = {}, None
@@ -340,7 +360,15 @@ class Places:
                     by_index = re.search(r"\[+\s*[^\W\d]", self.run.statement(event).target or "")
                     alike = event if by_index and other.quantity[0] == update.quantity[0] else alike
         node, count = max(counts.items(), key=lambda item: item[1], default=(None, 0))
-        return events[node] if count > 1 else alike
+        loop = self._loop_of(alike) if alike is not None else None
+        return loop or (events[node] if count > 1 else alike)
+
+    def _loop_of(self, event):
+        """The head of the loop that counts the element to which a statement assigns."""
+        words = set(re.split(r"\W+", self.run.statement(event).target or "")[1:])
+        heads = [one for one in self.run.by_frame[event.frame] if one.seq < event.seq
+                 and self.run.node(one).kind == "cond" and self.run.node(one).target in words]  # fmt: skip
+        return max(heads, key=lambda one: one.seq, default=None)
 
     def discarded(self, event):
         """The call, as a statement of its own, of a function that changes its copy of an argument."""

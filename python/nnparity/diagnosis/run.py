@@ -14,7 +14,7 @@ import numpy as np
 #: Kinds of nodes that only pass a value on.
 READS = {"name", "index", "constant"}
 #: Operators that pick one of several values.
-PICKS = {"[[", "[", "$", "@", "[]", "."}
+PICKS = {"[[", "[", "$", "slot", "[]", "."}
 #: Functions that call another one for each element.
 APPLIES = {"apply", "sapply", "lapply", "vapply", "mapply", "Map", "Reduce", "outer", "map", "np.vectorize",
            "np.apply_along_axis"}  # fmt: skip
@@ -319,8 +319,8 @@ class Run:
 
     def given(self, frame: int) -> list:
         """The argument values of the call that opened a frame, all elements of a list; in an apply, its element."""
-        call, opened = self.call_of(frame), self._opened.get(frame)
-        if call is None or opened is None:
+        call, inside = self.call_of(frame), self.by_frame.get(frame)
+        if call is None or not inside:
             return []
         if self.nodes[call[0]].op in APPLIES:
             formals = self.functions.get(self.frames[frame].fun or "", ())
@@ -328,20 +328,13 @@ class Run:
                     if self.node(one).kind == "name" and self.node(one).text in formals]  # fmt: skip
         found = []
         for child in self.children.get(call[0], ()):
-            found += self._elements(call[1], child, opened)
+            found += self._elements(call[1], child, inside[-1].seq)  # R evaluates an argument when it is first read
         return found
 
     @cached_property
     def callers(self) -> set[int]:
         """The expressions that called a function of the candidate."""
         return {frame.call_node for frame in self.frames.values() if frame.call_node}
-
-    @cached_property
-    def _opened(self) -> dict[int, int]:
-        first: dict[int, int] = {}
-        for event in self.events:
-            first.setdefault(event.frame, event.seq)
-        return first
 
     def goes_on(self, statement: int) -> bool:
         """Whether a statement goes on from what its target holds: adds to it, takes away, multiplies or divides."""

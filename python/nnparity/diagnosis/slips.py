@@ -112,7 +112,8 @@ class Part:
     @property
     def call(self) -> bool:
         """It calls a function; a statement whose whole expression does, too."""
-        return self.kind == "call" or (self.kind in STATEMENTS and bool(FUNCTION.fullmatch(self.op or "")))
+        calls = self.kind in STATEMENTS and self.op not in PICKS and FUNCTION.fullmatch(self.op or "")
+        return self.kind == "call" or bool(calls)
 
     @property
     def index(self) -> bool:
@@ -196,6 +197,8 @@ class Surroundings:
         inside = tokens_of(text[first:last], language)
         everywhere = tokens_of(text, language)
         self.language = language
+        self.holders = _distinct(one.text for one, other in pairwise(inside) if other.text in (".", "$", "@")
+                                 and (one.kind == "name" or one.text == "self"))  # fmt: skip
         self.assigned = {one.text for one, other in pairwise(inside) if other.text in ("<-", "=", "<<-")}
         self.names = _distinct(token.text for token in inside if token.kind == "name")
         held = [token.text for token in everywhere if token.kind == "attribute"]
@@ -226,6 +229,7 @@ def changes(text: str, span: tuple[int, int], parts: list[Part], around: Surroun
     for change in (
         *_of_tokens(text, tokens, around, _misfits(parts)), *_of_loop(text, span, language),
         *_of_parts(text, parts, around), *_kept(text, tokens, parts, language),
+        *_held(text, tokens, around), *_shared(text, tokens, parts, language),
         *_of_order(text, span), *_throughout(text, tokens, around),
         *_left_out(text, span, language),
     ):  # fmt: skip
@@ -356,6 +360,8 @@ def _of_operator(text: str, tokens: list[Token], k: int, around: Surroundings) -
     open_brackets = sum((t.text in "([{") - (t.text in ")]}") for t in tokens[:k])
     if token.text == "=" and language == "Python" and not open_brackets:
         yield Change(token.start, token.end, "+=", POSSIBLE, "accumulator-not-reset")
+        if k + 1 < len(tokens) and tokens[k + 1].text == "-":
+            yield Change(token.start, tokens[k + 1].end, "-=", LIKELY + 0.5)
     if token.text in ("=", "<-", "<<-", "-=", "+=", "(", "["):
         yield Change(token.end, token.end, " -", POSSIBLE + 0.5)
     if token.text in ("<-", "<<-", "=") and language == "R" and not open_brackets:
@@ -444,7 +450,8 @@ def _of_two(text: str, part: Part) -> Iterator[Change]:
     yield Change(part.start, part.end, head + left + tail, LIKELY + 0.3 if other.kind == "constant" else POSSIBLE)
     if part.op != "-":
         yield Change(part.start, part.end, head + right + tail, POSSIBLE)
-    if part.op in ("-", "/", "%*%", "@", "//", "<", ">"):
+    lists = part.op == "+" and "[" in (left[:1], right[:1])  # of Python, which puts the one behind the other
+    if part.op in ("-", "/", "%*%", "@", "//", "<", ">") or lists:
         cost = LIKELY + 0.8 if part.op == "-" else LIKELY
         yield Change(part.start, part.end, head + right + between + left + tail, cost)
     yield from _of_brackets(text, part)
@@ -474,6 +481,23 @@ def _of_argument(text: str, part: Part) -> Iterator[Change]:
     left, right = inner.parts
     if left.end <= right.start and inner.end <= part.end - 1:
         yield Change(left.end, part.end, f"){text[left.end : inner.end]}", LIKELY + 0.7)
+
+
+def _shared(text: str, tokens: list[Token], parts: list[Part], language: str) -> Iterator[Change]:
+    """A second name for an array of Python's, where a copy of it may be meant."""
+    assigns = language == "Python" and any(token.text == "=" for token in tokens[1:])
+    for root in parts if assigns else ():
+        if root.array and root.end == tokens[-1].end and re.fullmatch(r"[\w.]+", text[root.start : root.end]):
+            yield Change(root.end, root.end, ".copy()", LIKELY + 0.5, "np-alias")
+
+
+def _held(text: str, tokens: list[Token], around: Surroundings) -> Iterator[Change]:
+    """A local name where an element of a list, or an attribute of an object, has the same one: nn$W for W, self.W."""
+    if len(tokens) < 2 or tokens[0].kind != "name" or tokens[1].text not in ASSIGNMENTS:
+        return
+    name, sign = tokens[0].text, "." if around.language == "Python" else "$"
+    for holder in around.holders if name in around.attributes else ():
+        yield Change(tokens[0].start, tokens[0].end, f"{holder}{sign}{name}", LIKELY + 0.3, "update-lost")
 
 
 def _kept(text: str, tokens: list[Token], parts: list[Part], language: str) -> Iterator[Change]:

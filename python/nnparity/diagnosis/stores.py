@@ -87,7 +87,7 @@ class Stores:
         zeros = [
             event
             for event in self.run.events
-            if self.run.value(event).shape == value.shape and not np.any(self.run.value(event))
+            if self.run.value(event).shape in (value.shape, value.T.shape) and not np.any(self.run.value(event))
             and self.run.node(event).op == "*"
         ]  # fmt: skip
         return zeros[-1] if zeros else None
@@ -127,6 +127,16 @@ class Stores:
             if read and node.stmt not in here:
                 return None
         return named
+
+    def stacked_for(self, use, event):
+        """The statement that put a value, as it is, beside a constant, for a product that takes both."""
+        for operand in self.run.operands(use) if use is not None else ():
+            made = self.run.computed(operand.ref)
+            if made is None or made.seq < event.seq or self.run.node(made).op not in STACKS:
+                continue
+            if any(self.run.node(one).stmt == self.run.node(made).stmt for one in self.run.by_ref[event.ref]):
+                return made
+        return None
 
     def before_stacking(self, event, departure) -> Seen | None:
         """Where the samples' own values were seen, of a value that was only put together from them later."""

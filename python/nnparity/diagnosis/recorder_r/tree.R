@@ -57,9 +57,10 @@ kind_of <- function(expression, name) {
   if (name %in% OPERATORS || grepl("^%.*%$", name)) "expr" else "call"
 }
 
+# Of the sign for a slot it is a word: in Python it multiplies matrices.
 operator_text <- function(expression) {
   head <- expression[[1]]
-  if (is.symbol(head)) return(as.character(head))
+  if (is.symbol(head)) return(if (identical(head, as.name("@"))) "slot" else as.character(head))
   if (is_function_literal(head)) "function" else gsub("\\s+", " ", deparsed(head))
 }
 

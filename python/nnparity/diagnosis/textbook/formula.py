@@ -112,8 +112,10 @@ def guarded_delta(loss: str, output: str, Z: np.ndarray, A: np.ndarray, Y: np.nd
         gradient = -Y / (A + epsilon)
     else:
         return None
-    if output.split("+")[-1] == "softmax":
-        return A * (gradient - (gradient * A).sum(axis=0))
+    first, _, last = output.rpartition("+")
+    if last == "softmax":
+        back = A * (gradient - (gradient * A).sum(axis=0))
+        return back * activation_slope(first, Z, slope) if first else back
     return gradient * activation_slope(output, Z, slope)
 
 

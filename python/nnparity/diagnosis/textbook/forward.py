@@ -68,8 +68,10 @@ def forward_sums(
             if count > 1:
                 yield Formula("wrong-count", f"(1/{words})·W{layer}·{before} + b{layer}", product / count + bias)
         if one != 1:
+            changed = np.full((1, m), one)
             yield Formula(None, f"W{layer}·{before} + f(1)·b{layer}, for the constant input of the bias went through f",
-                          product + one * bias)  # fmt: skip
+                          product + one * bias, parts=tuple(np.vstack(pair) for sign in (1, -1) for pair in
+                                      ([a, sign * changed], [sign * changed, a])))  # fmt: skip
         yield Formula(None, f"W{layer}·{before} + 2·b{layer}", product + 2 * bias)
         yield Formula(None, f"(W{layer}·{before})·b{layer}", product * bias)
         yield Formula("bias-missing", f"W{layer}·{before} + mean(b{layer})", product + bias.mean())

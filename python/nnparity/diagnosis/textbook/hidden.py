@@ -44,6 +44,11 @@ def hidden_deltas(state, textbook, layer: int, new_weights: dict[int, np.ndarray
     for rate in dict.fromkeys((textbook.eta, 1.0, *taken)):
         each = np.column_stack([(w - rate * np.outer(d[:, i], A[:, i])).T @ d[:, i] for i in range(d.shape[1])])
         backs.append(Formula("stale-weights-in-delta", f"W{layer + 1}_newᵀ·delta{layer + 1} of each sample", each))
+    if layer + 1 not in textbook.no_bias:  # out of one matrix with the biases, the wrong end cut off
+        bias = textbook.b[layer][:, np.newaxis]
+        for words, kept in (("first", np.hstack([w[:, 1:], bias])), ("last", np.hstack([bias, w[:, :-1]]))):
+            text = f"([W{layer + 1}, b{layer + 1}] without its {words} input)ᵀ·delta{layer + 1}"
+            backs.append(Formula(None, text, kept.T @ d, parts=(kept,)))
     if w.shape[0] == w.shape[1]:
         backs.append(Formula("transposed", f"W{layer + 1}·delta{layer + 1}", w @ d))
     for other, weights in enumerate(W, start=1):

@@ -160,7 +160,7 @@ def _ways(name: str, A: np.ndarray, layer: int, factors: list[Formula]) -> Itera
     yield "", lambda error: error
     for factor in factors:
         yield f" ⊙ {factor.text}", lambda error, slope=factor.value: error * slope
-    if name.split("+")[-1] == "softmax":  # J = diag(a) − a·aᵀ of every sample
+    if name == "softmax":  # J = diag(a) − a·aᵀ of every sample
         yield f", through J(softmax at Z{layer})", lambda error: A * (error - (error * A).sum(axis=0))
 
 
