@@ -226,6 +226,8 @@ def test_what_is_handed_over_by_its_own_name_is_hardly_another(language):
     own = costs("f(z = z)\na1 = a2", "f(z = z)", language)
     other = costs("f(z = y)\na1 = a2", "f(z = y)", language)
     assert own["f(z = a1)\na1 = a2"] > other["f(z = a1)\na1 = a2"]
+    meant = costs("z = w\nf(z = a1)", "f(z = a1)", language)
+    assert min(meant, key=meant.get) == "z = w\nf(z = z)"
 
 
 def test_another_shape_costs_less_where_the_own_one_does_not_fit():

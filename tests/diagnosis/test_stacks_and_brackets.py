@@ -300,11 +300,61 @@ IN_PARTS = [
     ("R", "t(t(rows %*% own$w) + own$v)", "rows %*% own$w", "rows %*% own$w", "bias-missing"),
     ("R", "own$v <- own$v - rate", "v <- own$v - rate", "v <- own$v - rate", "update-lost"),
 ]  # fmt: skip
-#: Where a value that nothing keeps stops the step, for the widths do not fit then.
+#: What stops a step because shapes do not fit: language, what stands there, what is planted and to be named, ids.
 STOPPED = [
-    ("py", "        off = part.back(off)", "        part.back(off)"),
-    ("R", "    off <- part$back(off)", "    part$back(off)"),
+    ("parts", "py", "        off = part.back(off)", "        part.back(off)", "update-lost"),
+    ("parts", "R", "    off <- part$back(off)", "    part$back(off)", "update-lost"),
+    ("parts", "py", "self.rows.T @ off / off", "off.T @ self.rows / off", "transposed"),
+    ("parts", "R", "t(own$rows) %*% off / nrow", "t(off) %*% own$rows / nrow", "transposed"),
+    ("damped", "py", "damp(w.T @ d, a)", "damp(w.T @ d, acts[0])", "wrong-layer|None"),
+    ("damped", "R", "damp(t(W[[k]]) %*% d, acts[[k]])", "damp(t(W[[k]]) %*% d, acts[[1]])", "wrong-layer|None"),
+    ("damped", "py", "acts[-1] - Y[0]", "acts[-1] - Y.T", "np-broadcast"),
 ]
+DAMPED = {
+    "py": """
+import numpy as np
+
+def damp(off, a):
+    return off * (1 - a ** 2)
+
+def spread(W, b, x):
+    acts = [x]
+    for w, v in zip(W, b):
+        acts.append(np.tanh(w @ acts[-1] + v[:, None]))
+    return acts
+
+def step(W, b, X, Y, eta):
+    n = X.shape[1]
+    acts = spread(W, b, X)
+    miss = (acts[-1] - Y[0]) / n
+    d = miss * (1 - acts[-1] ** 2)
+    D = [d]
+    for w, a in zip(W[:0:-1], acts[-2:0:-1]):
+        d = damp(w.T @ d, a)
+        D.insert(0, d)
+    new = [w - eta * d @ a.T for w, d, a in zip(W, D, acts)]
+    return new, [v - eta * d.sum(axis=1) for v, d in zip(b, D)]
+""",
+    "R": """
+damp <- function(off, a) off * (1 - a^2)
+
+step <- function(W, b, X, Y, eta) {
+  L <- length(W)
+  acts <- list(X)
+  for (k in seq_len(L)) acts[[k + 1]] <- tanh(W[[k]] %*% acts[[k]] + b[[k]])
+  D <- vector("list", L)
+  d <- (acts[[L + 1]] - Y) / ncol(X) * (1 - acts[[L + 1]]^2)
+  for (k in L:1) {
+    D[[k]] <- d
+    if (k > 1) {
+      d <- damp(t(W[[k]]) %*% d, acts[[k]])
+    }
+  }
+  list(W = Map(function(w, d, a) w - eta * d %*% t(a), W, D, acts[-(L + 1)]),
+       b = Map(function(v, d) v - eta * rowSums(d), b, D))
+}
+""",
+}
 
 
 LOOPED = {
@@ -398,6 +448,7 @@ KINDS = {
     "jacobian": (JACOBIAN, options_of([4, 6, 5, 3], "tanh", "softmax", "quadratic"), IN_JACOBIANS),
     "looped": (LOOPED, options_of([4, 6, 5, 3], "tanh", "softmax", "categorical_cross_entropy"), IN_LOOPS),
     "parts": (KEPT, options_of([4, 6, 5, 3], "tanh", "tanh", "quadratic"), IN_PARTS),
+    "damped": (DAMPED, options_of([4, 6, 5, 1], "tanh", "tanh", "quadratic"), []),
 }
 HEALTHY = [(language, kind) for kind, (networks, _, _) in KINDS.items() for language in networks]
 PLANTED = [(kind, *row) for kind, (_, _, rows) in KINDS.items() for row in rows]
@@ -417,14 +468,16 @@ def test_the_line_is_named(tmp_path, kind, language, was, new, word, ids):
     check_named(tmp_path, language, networks[language], was, new, word, ids, options)
 
 
-@pytest.mark.parametrize(("language", "was", "new"), STOPPED)
-def test_what_a_call_gives_back_and_nothing_keeps(tmp_path, language, was, new):
-    networks, options, _ = KINDS["parts"]
+@pytest.mark.parametrize(("kind", "language", "was", "new", "ids"), STOPPED)
+def test_a_stop_is_taken_to_its_cause(tmp_path, kind, language, was, new, ids):
+    networks, options, _ = KINDS[kind]
     assert networks[language].count(was) == 1
     source = networks[language].replace(was, new)
     first = report_of(tmp_path, language, source, options)["findings"][0]
-    assert (first["kind"], first["id"]) == ("crash", "update-lost")
-    assert source.split("\n")[first["line"] - 1].strip() == new.strip()
+    assert first["kind"] == "crash"
+    assert str(first["id"]) in ids.split("|")
+    assert new.strip() in source.split("\n")[first["line"] - 1]
+    assert first["computes"].count("it stops at") == 1
 
 
 def test_index_zero_of_r_changes_nothing(tmp_path):

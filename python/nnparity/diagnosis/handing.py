@@ -33,8 +33,12 @@ class Handing:
         while use is not None and use[0].ref in scaled - refs and departure.quantity.startswith("delta"):
             refs |= scaled & {one.ref for one in self.run.by_node[use[0].node]}
             use = self.use_of(refs, event.seq, departure.quantity)
+        gradient = departure.quantity[:2] in ("dW", "db")
+        if use is not None and gradient and self.run.node(use[0]).file == self.run.adapter:
+            copy = self.copied(refs, event, None, None)
+            if copy is not None:
+                return copy
         if use is None:
-            gradient = departure.quantity[:2] in ("dW", "db")
             copy = self.copied(refs, event, None, None) if gradient else self.lists.copied_by_number(event)
             return copy or event
         consumer, operand = use

@@ -378,7 +378,7 @@ def moved(bugs: list[Finding], mended: Mended, run: Run) -> Finding:
     ]
     finding = (here or bugs)[0]
     if not here:
-        if finding.kind == "crash":
+        if finding.kind == "crash" and "(it stops at" not in finding.computes:
             finding.computes += f" (it stops at line {finding.place['line']})"
         own = run.by_node.get(mended.statement)  # the value of the statement as a whole, where it was recorded
         finding.event = own[0] if own else next(e for e in run.events if run.node(e).stmt == mended.statement)

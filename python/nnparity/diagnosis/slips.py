@@ -289,13 +289,15 @@ def _of_tokens(text: str, tokens: list[Token], around: Surroundings, misfits: li
                 for step in ("- 1", "+ 1"):
                     yield Change(*at, f"({token.text} {step})", LIKELY + 0.3 if counted else POSSIBLE + 1)
             target = POSSIBLE if after in ASSIGNMENTS or (after in ("[", "[[", "$") and k == 0) else 0.0
-            if before in ("=", ":") and k > 1 and tokens[k - 2].text.strip("\"'") == token.text:  # f(z = z): no slip
+            handed = tokens[k - 2].text.strip("\"'") if before in ("=", ":") and k > 1 else ""  # the z of f(z = …)
+            if handed == token.text:
                 target = UNLIKE
             for change in _named(at, token.text, around.names, 30):
                 unlike = around.unlike(around.shapes.get(token.text, frozenset()), change.new)
                 if unlike and any(part.start <= token.start < part.end for part in misfits):
                     unlike = UNFIT
-                yield replace(change, cost=change.cost + unlike + target)
+                cost = LIKELY if change.new == handed else change.cost + unlike + target
+                yield replace(change, cost=cost)
         elif token.kind == "keyword":
             end = next((k for k in range(k, len(tokens)) if tokens[k].text in (",", ")")), None)
             if end is not None and before == ",":
@@ -541,7 +543,7 @@ def _turned(text: str, part: Part, language: str) -> Iterator[Change]:
     held = own if re.fullmatch(r"[\w.\[\]]+", own) else f"({own})"
     turned = f"t({own})" if language == "R" else f"{held}.T"
     square = any(len(shape) == 2 and shape[0] == shape[1] for shape in part.shapes)
-    if not own.startswith("t("):
+    if part.op not in ("t", ".T"):
         yield Change(part.start, part.end, turned, LIKELY + 0.3 if square else POSSIBLE, "transposed")
 
 
