@@ -332,7 +332,7 @@ class Conclusion:
                 and abs(hit.factor - 1) > 1e-4
             ]
             if scaled:
-                return self.blamer.earliest(scaled)
+                return self.blamer.makers.earliest(scaled)
         for name in names:
             quantity = f"d{name[0]}{self.state.updates[name].layer}"
             seen = self.state.seen.get(quantity)
@@ -362,11 +362,11 @@ class Conclusion:
                 # Code that keeps y − a keeps it in every layer: turned is what differs from the layer above.
                 way = -1.0 if above and all(hit.factor < 0 for hit in above.hits()) else 1.0
             for where in ([error] if error else []) + ([seen] if seen else []):
-                hits = self.blamer.live(where.hits())
+                hits = self.blamer.makers.live(where.hits())
                 turned = [hit for hit in hits if way * hit.factor < 0]
                 straight = [hit for hit in hits if way * hit.factor > 0]
                 if (turned and not straight) or (turned and start < L):
-                    first = self.blamer.earliest(turned)
+                    first = self.blamer.makers.earliest(turned)
                     if first is not None and self.run.handed_in(first):
                         break  # as the adapter knows it has to be
                     if first is not None:
@@ -421,7 +421,7 @@ class Conclusion:
         L = self.textbook.depth
         updates = [self.places.returned_by_candidate(name[0], int(name[1:-4])) for name in names]
         own = {self.run.statement(one).id for one in updates if one is not None}
-        errors = self.blamer.events_of(self.follower.present(self.state.A[L] - self.textbook.Y))
+        errors = self.blamer.makers.events_of(self.follower.present(self.state.A[L] - self.textbook.Y))
         events = [one for one in errors if self.run.node(one).file != self.run.adapter]
         if len(own) == 1 or not events:
             return None, names[0], update_text(names[0], self.state.updates[names[0]].layer)
@@ -476,7 +476,7 @@ class Conclusion:
             event = zeros or self.places.copied_delta([layer])
         if event is None and letter == "b" and kept and not summed:
             beside = self.state.seen.get(f"dW{layer}")  # there the bias's should stand, too
-            event = next(iter(self.blamer.events_of(beside)), None) if beside else None
+            event = next(iter(self.blamer.makers.events_of(beside)), None) if beside else None
             event = event or self.places.copied_delta(sorted(self.state.delta))
         if event is None and {f"W{layer}_new", f"b{layer}_new"} & set(self.state.updates) <= self._lost_names():
             event = self.places.call_for_others(update)

@@ -299,6 +299,27 @@ class Handing:
                     return event, operand
         return None
 
+    def beyond_the_loss(self, event, departure):
+        """The use, as a delta, of a term of the loss: the term is right where the sum of all of them is taken."""
+        if departure.formula.id != "squared-error-as-delta" or self.run.value(event).size < 2:
+            return None
+        labels = [self.labels.get(operand.ref) for operand in self.run.operands(event)]
+        if any(label is not None and "′" in label.text for label in labels):
+            return None
+        sums = [
+            other
+            for other in self.run.events
+            if other.seq > event.seq and self.run.node(other).kind not in READS and self.run.value(other).size == 1
+            and any(operand.ref == event.ref for operand in self.run.operands(other))
+        ]  # fmt: skip
+        if not sums:
+            return None
+        again = [one for one in self.run.by_ref[event.ref] if one.seq > sums[0].seq and self.run.computes(one)]
+        if again:  # not the loss's own: computed once more, for the delta
+            return again[0]
+        use = self.use_of({event.ref}, event.seq, departure.quantity)
+        return use[0] if use is not None else None
+
     def _holding(self, signal: np.ndarray) -> set[int]:
         """The values that are a signal, or hold it beside a constant."""
         return {hit.ref for hit in [*self.follower.present(signal).batch, *self.follower.index.inside(signal)]}

@@ -207,7 +207,7 @@ class Places:
         for scale in (ratio,) if common is None else (ratio * common, ratio, ratio * common * self.textbook.eta):
             near = [hit for hit in hits if abs(abs(hit.factor / scale) - 1) < 1e-4]
             if near:
-                return self.blamer.earliest(near)
+                return self.blamer.makers.earliest(near)
         return None
 
     def spoiled(self, quantity: str, ratio: float, common: float):
@@ -312,7 +312,7 @@ class Places:
                 if after is not None:
                     return after
             if turned and not [hit for hit in seen.hits() if hit.factor > 0]:
-                first = self.blamer.earliest(turned)
+                first = self.blamer.makers.earliest(turned)
                 if first is not None:
                     return first
         return None
