@@ -183,7 +183,7 @@ class Conclusion:
         counts = Counter(rounded.values())
         scattered = len(counts) > 2 and max(counts.values()) < len(rounded) / 2
         most = max(counts, key=lambda c: (c > 0, counts[c], -abs(np.log(abs(c)))))
-        last = {c for name, c in rounded.items() if name.strip("Wb_new") == str(self.textbook.depth)}
+        last = {c for name, c in rounded.items() if self.state.updates[name].layer == self.textbook.depth}
         half = 1.0 in counts and counts[most] <= len(rounded) / 2
         common = 1.0 if half or scattered or last == {1.0} else most  # what comes first is right: the outputs' layer
         found: list[Finding] = []
