@@ -2,7 +2,9 @@
 
 import pytest
 
-from nnparity.diagnosis.slips import Part, Surroundings, changes, likeness, tokens_of
+from nnparity.diagnosis.slip_text import Part, Surroundings, tokens_of
+from nnparity.diagnosis.slips import changes
+from nnparity.diagnosis.slips_of_tokens import likeness
 
 
 def part(text, piece, op, kind, parts=(), shape=(4, 7)):

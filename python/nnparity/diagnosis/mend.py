@@ -21,7 +21,8 @@ from nnparity.diagnosis.first_wrong import first_wrong, layer_of, phase_of
 from nnparity.diagnosis.judge import Judge, few_samples
 from nnparity.diagnosis.records import Node
 from nnparity.diagnosis.run import Run
-from nnparity.diagnosis.slips import UNFIT, UNLIKE, Change, Part, Shapes, Surroundings, changes
+from nnparity.diagnosis.slip_text import UNFIT, UNLIKE, Change, Part, Shapes, Surroundings
+from nnparity.diagnosis.slips import changes
 from nnparity.diagnosis.sources import read_sources
 from nnparity.diagnosis.suspects import Suspects
 
