@@ -271,7 +271,7 @@ IN_BATCHES = [
     ("R", "V[[1]] - rate * g1", "V[[1]] - rate * g1 * m", "g1 * m", "sum-for-mean"),
     ("R", "V[[2]] - rate * g2", "V[[2]] - rate * mean(g2)", "mean(g2)", "None"),
     ("R", "e / rowSums(e)", "e / rowSums(z)", "e / rowSums(z)", "None"),
-    ("R", "d3 <- out - t0", "d3 <- terms(t0, out)", "-target * log(out)", "None"),
+    ("R", "d3 <- out - t0", "d3 <- terms(t0, out)", "d3 <- terms(t0, out)", "None"),
     ("R", "(d2 %*% t(V[[2]]))", "(d3 %*% t(V[[3]]) %*% t(V[[2]]))", "d1 <-", "missing-activation-derivative"),
     ("R", "t(x) %*% d1 / m", "t(tanh(x)) %*% d1 / m", "tanh(x)", "None"),
 ]  # fmt: skip
