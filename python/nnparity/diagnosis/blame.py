@@ -91,9 +91,7 @@ class Blamer:
         if stacked is not None:
             departure = replace(departure, seen=stacked)
             event = self.makers.events_of(stacked)[0]
-            one_by_one = len(departure.seen.samples) == self.follower.textbook.m
-            whole = bool(formula.factors and departure.seen.batch and not one_by_one)
-        if whole:
+        elif whole:
             return None
         if formula.alone:
             last = self.run.returned_from(event.frame)
@@ -218,15 +216,12 @@ class Blamer:
 
     def _picked_for(self, event):
         """Of a part that a function only picks out of what it is given: the call that asked for it."""
-        node, call = self.run.node(event), self.run.call_of(event.frame)
-        if node.kind != "return" or node.op not in PICKS or call is None:
+        node, whole = self.run.node(event), next(iter(self.run.operands(event)), None)
+        if whole is None or node.kind != "return" or node.op not in PICKS:
             return event
-        if self.run.nodes[call[0]].file == self.run.adapter:
+        if all(one.ref != whole.ref for one in self.run.given(event.frame)):
             return event
-        whole = next(iter(self.run.operands(event)), None)
-        if whole is None or all(one.ref != whole.ref for one in self.run.given(event.frame)):
-            return event
-        return next((one for one in self.run.by_frame_node.get((call[1], call[0]), ()) if one.seq > event.seq), event)
+        return self.run.asked_by(event) or event
 
     def _wrong_matrix(self, event):
         """Where the square matrix was computed, unknown to the textbook, by which an expression multiplies.

@@ -312,6 +312,13 @@ class Run:
             frame = call[1]
         return chain
 
+    def asked_by(self, event):
+        """What the call gave, in the candidate, of the function in which an event happened; None without one."""
+        call = self.call_of(event.frame)
+        if call is None or self.nodes[call[0]].file == self.adapter:
+            return None
+        return next((one for one in self.by_frame_node.get((call[1], call[0]), ()) if one.seq > event.seq), None)
+
     def arguments(self, call_node: int, frame: int) -> list:
         """The argument values of a call, as far as they were recorded."""
         children = self.children.get(call_node, ())

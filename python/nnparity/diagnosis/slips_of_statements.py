@@ -62,8 +62,8 @@ def kept(text: str, tokens: list[Token], parts: list[Part], language: str) -> It
         if call.call and text[call.end - 1] == ")" and tokens and call.start == tokens[0].start:
             for inner in call.parts:
                 if inner.kind in ("name", "index"):
-                    kept = f"{text[inner.start : inner.end]} {'=' if language == 'Python' else '<-'} "
-                    yield Change(call.start, call.start, kept, LIKELY + 0.5, "update-lost")
+                    target = f"{text[inner.start : inner.end]} {'=' if language == 'Python' else '<-'} "
+                    yield Change(call.start, call.start, target, LIKELY + 0.5, "update-lost")
 
 
 def held(text: str, tokens: list[Token], around: Surroundings) -> Iterator[Change]:

@@ -21,7 +21,7 @@ class WrongParts:
     def of(self, departure):
         """The event to blame for the innermost wrong part that was seen; None where there is none."""
         for part in map(np.asarray, departure.formula.parts):
-            if self._is_textbook(part, departure):
+            if self._is_textbook(part):
                 event = self._returned_part(part, departure) or self._prepared(part, departure)
             else:
                 events = self.makers.events_of(self.follower.present(part))
@@ -49,19 +49,21 @@ class WrongParts:
         used = self.handing.beyond_the_loss(event, departure)
         return self._whole(used or self.trail.innocent_caller(event, other_function), departure)
 
-    def _is_textbook(self, part: np.ndarray, departure) -> bool:
-        """A wrong part that stands in the right program too (softmax' own a(1 − a), say) says nothing of the place."""
+    def _is_textbook(self, part: np.ndarray) -> bool:
+        """A wrong part that stands in the right program too (softmax' own a(1 − a), say) says nothing of the place.
+
+        It must be that right value, and not only hold it beside something else.
+        """
         labels = [self.labels.get(hit.ref) for hit in self.follower.present(part).hits()]
         right = [label for label in labels if label is not None and label.right]
         t, sizes = self.follower.textbook, {f"A{layer}": signal.size for layer, signal in self.signals.items()}
         for layer, (weights, bias) in enumerate(zip(t.W, t.b, strict=True), start=1):
             sizes |= {f"W{layer}": weights.size, f"b{layer}": bias.size}
-        whole = [label for label in right if sizes.get(label.quantity, np.size(part)) >= np.size(part)]
-        return bool(whole)  # and not only a part of it
+        return any(sizes.get(label.quantity, part.size) >= part.size for label in right)
 
     def _holds_a_signal(self, part: np.ndarray) -> bool:
         """A wrong part that is a signal beside a constant: it has the name of the signal, but is another value."""
-        return any(signal.size < np.size(part) and signal.shape[1:] == np.shape(part)[1:]
+        return any(signal.size < part.size and signal.shape[1:] == part.shape[1:]
                    and (np.array_equal(part[1:], signal) or np.array_equal(part[:-1], signal))
                    for signal in self.signals.values())  # fmt: skip
 
@@ -88,13 +90,8 @@ class WrongParts:
     def _asked_with(self, event, formula):
         """The call that gave a function the operand in another's place, to take a difference of."""
         refs = {hit.ref for used in formula.used for hit in self.follower.present(used).hits()}
-        calls = self.run.calls_above(event.frame)
-        if not calls or not any(one.ref in refs for one in self.run.given(event.frame)):
-            return None
-        call, frame = calls[0]
-        if self.run.nodes[call].file == self.run.adapter:
-            return None
-        return next((one for one in self.run.by_frame_node.get((frame, call), ()) if one.seq > event.seq), None)
+        given = any(one.ref in refs for one in self.run.given(event.frame))
+        return self.run.asked_by(event) if given else None
 
     def _overwritten(self, event) -> bool:
         """A name that the call of a function hands over has another value than was assigned to it: changed in place."""
@@ -115,7 +112,7 @@ class WrongParts:
 
     def _returned_part(self, part, departure):
         """The return of a helper that hands the wrong factor to the expression which gives the wrong value."""
-        refs = {hit.ref for hit in self.follower.present(np.asarray(part)).hits()}
+        refs = {hit.ref for hit in self.follower.present(part).hits()}
         for event in self.makers.events_of(departure.seen)[:1]:
             for operand in self.run.operands(event):
                 if operand.ref in refs and self.run.node(operand).kind in READS:
@@ -166,7 +163,7 @@ class WrongParts:
 
     def _prepared(self, part, departure):
         """The assignment that prepared the wrong factor for the expression with the wrong value, for nothing else."""
-        refs = {hit.ref for hit in self.follower.present(np.asarray(part)).hits()}
+        refs = {hit.ref for hit in self.follower.present(part).hits()}
         for event in self.makers.events_of(departure.seen)[:1]:
             reads = self.run.operands(event)
             reads += [inner for operand in reads for inner in self.run.operands(operand)]
