@@ -79,7 +79,7 @@ fast_step_applies <- function(network, optimizer, dropout, arithmetic) {
 
 # All batches of an epoch, as `run_batches`: list(W =, b =, Z_L =, A_L =): parameters after it; each sample's outputs
 # before its step, n_L x n, in the order of the samples.
-fast_batches <- function(network, optimizer, batch, W, b, X, Y, order) {
+fast_batches <- function(network, optimizer, batch, W, b, X, Y_seen, order) {
   layers <- length(W)
   output <- FAST_OUTPUTS[[network$loss]][[network$activations[layers]]]
   activate_layer <- c(FAST_ACTIVATIONS[network$activations[-layers]], output[1L])
@@ -87,17 +87,16 @@ fast_batches <- function(network, optimizer, batch, W, b, X, Y, order) {
   biased <- !seq_len(layers) %in% network$no_bias
   eta <- optimizer$eta
   n <- length(order)
-  Z_L <- matrix(0, nrow(Y), n)
-  A_L <- matrix(0, nrow(Y), n)
+  Z_L <- matrix(0, nrow(Y_seen), n)
+  A_L <- matrix(0, nrow(Y_seen), n)
   usual <- options(matprod = "blas")
   on.exit(options(usual))
   A <- vector("list", layers + 1L)
   slope <- vector("list", layers)
   for (first in seq.int(1, n, by = batch)) {
     places <- seq.int(first, min(first + batch - 1, n))
-    chosen <- order[places]
     m <- length(places)
-    A[[1L]] <- X[, chosen, drop = FALSE]
+    A[[1L]] <- X[, order[places], drop = FALSE]
     for (k in seq_len(layers)) {
       # Z = W A + b,  A = f(Z)
       Z <- W[[k]] %*% A[[k]] + b[[k]]
@@ -105,7 +104,7 @@ fast_batches <- function(network, optimizer, batch, W, b, X, Y, order) {
       A[[k + 1L]] <- activated[[1L]]
       slope[k] <- activated[2L]
     }
-    delta <- output_delta_of(A[[layers + 1L]], slope[[layers]], Y[, chosen, drop = FALSE])
+    delta <- output_delta_of(A[[layers + 1L]], slope[[layers]], Y_seen[, places, drop = FALSE])
     Z_L[, places] <- Z
     A_L[, places] <- A[[layers + 1L]]
     for (k in layers:1) {

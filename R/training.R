@@ -118,17 +118,17 @@ training_step <- function(network, optimizer, dropout, W, b, X, Y, state, stream
   list(W = updated$W, b = updated$b, state = updated$state, Z_L = passed$Z[[layers]], A_L = passed$A[[layers + 1L]])
 }
 
-# One step for each batch, the samples in that order: list(W =, b =, state =, Z_L =, A_L =): parameters and memory
-# after the last step; each sample's outputs before its step, n_L x n, in the order of the samples.
-run_batches <- function(network, optimizer, plan, W, b, X, Y, state, order, stream, arithmetic) {
+# One step for each batch, the samples in that order, in which Y_seen, n_L x n, has their targets:
+# list(W =, b =, state =, Z_L =, A_L =): parameters and memory after the last step; each sample's outputs before its
+# step, n_L x n, in the order of the samples.
+run_batches <- function(network, optimizer, plan, W, b, X, Y_seen, state, order, stream, arithmetic) {
   n <- ncol(X)
-  Z_L <- matrix(0, nrow(Y), n)
-  A_L <- matrix(0, nrow(Y), n)
+  Z_L <- matrix(0, nrow(Y_seen), n)
+  A_L <- matrix(0, nrow(Y_seen), n)
   for (first in seq.int(1, n, by = plan$batch)) {
     places <- seq.int(first, min(first + plan$batch - 1, n))
-    batch <- order[places]
-    X_batch <- take_columns(X, batch)
-    Y_batch <- take_columns(Y, batch)
+    X_batch <- take_columns(X, order[places])
+    Y_batch <- take_columns(Y_seen, places)
     stepped <- training_step(network, optimizer, plan$dropout, W, b, X_batch, Y_batch, state, stream, arithmetic)
     W <- stepped$W
     b <- stepped$b
@@ -147,15 +147,15 @@ train_epoch <- function(network, optimizer, plan, state, X, Y, arithmetic = "fas
   arithmetic <- get_arithmetic(arithmetic)
   stream <- r_from_state(state$random_seed)
   order <- r_sample_int(stream, ncol(X))
+  Y_seen <- take_columns(Y, order)
   if (buffered && fast_step_applies(network, optimizer, plan$dropout, arithmetic)) {
-    done <- fast_batches(network, optimizer, plan$batch, state$W, state$b, X, Y, order)
+    done <- fast_batches(network, optimizer, plan$batch, state$W, state$b, X, Y_seen, order)
   } else {
     done <- run_batches(
-      network, optimizer, plan, state$W, state$b, X, Y, state$optimizer_state, order, stream, arithmetic
+      network, optimizer, plan, state$W, state$b, X, Y_seen, state$optimizer_state, order, stream, arithmetic
     )
     state$optimizer_state <- done$state
   }
-  Y_seen <- take_columns(Y, order)
   loss <- loss_value(network, done$W, list(done$Z_L), list(done$A_L), Y_seen, arithmetic)
   metric <- METRICS[[plan$metric]]$value(done$A_L, Y_seen, arithmetic)
   state$W <- done$W

@@ -55,8 +55,8 @@ def sigmoid_fast(layer: LayerBuffers, do: Do) -> None:
     do(np.negative, layer.Z, E)
     do(np.exp, E, E)
     do(np.add, E, 1.0, A)
-    do(np.reciprocal, A, A)
-    do(np.fmin, E, LARGEST_EXPONENTIAL, E)
+    do(np.divide, 1.0, A, A)
+    do(np.fmin, E, np.full_like(E, LARGEST_EXPONENTIAL), E)
     do(np.multiply, E, A, slope)
     do(np.multiply, slope, A, slope)
 
@@ -229,18 +229,16 @@ class FastStep:
                 self._do(np.multiply, before.delta, before.slope, before.delta)
 
     def _take_down_update(self, parameters: Array, gradients: Array, eta: float) -> None:
-        step = empty_on_a_line(min(BLOCK_VALUES, parameters.size))
         for first in range(0, parameters.size, BLOCK_VALUES):
-            block = slice(first, first + BLOCK_VALUES)
-            part = step[: parameters[block].size]
+            p, g = parameters[first : first + BLOCK_VALUES], gradients[first : first + BLOCK_VALUES]
             # W <- W - eta dW,  b <- b - eta db
-            self._do(np.multiply, gradients[block], eta, part)
-            self._do(np.subtract, parameters[block], part, parameters[block])
+            self._do(np.multiply, g, eta, g)
+            self._do(np.subtract, p, g, p)
 
 
 def fast_batches(
-    network: NetworkDefinition, optimizer: Optimizer, batch: int, W: list[Array], b: list[Array], X: Array, Y: Array,
-    order: NDArray[np.int64],
+    network: NetworkDefinition, optimizer: Optimizer, batch: int, W: list[Array], b: list[Array], X: Array,
+    Y_seen: Array, order: NDArray[np.int64],
 ) -> tuple[list[Array], list[Array], Array, Array]:
     """All batches of an epoch, as `training.run_batches`, by `FastStep`; the caller's W and b stay as they are.
 
@@ -254,7 +252,7 @@ def fast_batches(
     parameters = np.concatenate(flat, out=empty_on_a_line(sum(part.size for part in flat)))
     n, n_L = order.size, network.sizes[-1]
     from_Z = stable_pair(network) is not None  # the loss of the others needs A alone
-    rows, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
+    rows, targets = np.ascontiguousarray(X.T), np.ascontiguousarray(Y_seen.T)
     Z_L, A_L = np.zeros((n, n_L)) if from_Z else np.broadcast_to(0.0, (n, n_L)), np.empty((n, n_L))
     whole = n - n % batch
     with np.errstate(all="ignore"):
@@ -264,10 +262,10 @@ def fast_batches(
                 continue
             stepper = FastStep(network, parameters, optimizer.eta, m)
             Z, A = stepper.layers[-1].Z.T, stepper.layers[-1].A.T
-            batches = (order[part].reshape(-1, m), Z_L[part].reshape(-1, m, n_L), A_L[part].reshape(-1, m, n_L))
-            for places, Z_batch, A_batch in zip(*batches, strict=True):
+            outputs = (M[part].reshape(-1, m, n_L) for M in (targets, Z_L, A_L))
+            for places, Y_batch, Z_batch, A_batch in zip(order[part].reshape(-1, m), *outputs, strict=True):
                 rows.take(places, 0, stepper.inputs, "clip")
-                targets.take(places, 0, stepper.targets, "clip")
+                np.copyto(stepper.targets, Y_batch)
                 stepper.step()
                 if from_Z:
                     np.copyto(Z_batch, Z)

@@ -40,19 +40,17 @@ class RStream:
     """
 
     def __init__(self, key: NDArray[np.uint32], position: int) -> None:
-        self._generator = _twister(key, position)  # stands after the last word of _ahead
+        self._generator = np.random.MT19937(0)  # stands after the last word of _ahead
+        self._generator.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": position}}
+        self._start = self._generator.state  # before the first word of _ahead
         self._ahead: Integers = np.empty(0, np.int64)
-        self._start = (key.copy(), position)  # the state before the first word of _ahead
         self._used = 0
 
     def look(self, count: int) -> Integers:
         """Return the next `count` 32-bit words without using them up."""
-        missing = self._used + count - self._ahead.size
-        if missing > 0:
-            self._start = self.key_and_position()
-            fresh = self._generator.random_raw(max(missing, KEY_LENGTH)).view(np.int64)
-            self._ahead = np.concatenate([self._ahead[self._used :], fresh])
-            self._used = 0
+        if self._used + count > self._ahead.size:
+            self._rewind()
+            self._ahead = self._generator.random_raw(max(count, KEY_LENGTH)).view(np.int64)
         return self._ahead[self._used : self._used + count]
 
     def skip(self, count: int) -> None:
@@ -67,10 +65,17 @@ class RStream:
 
     def key_and_position(self) -> tuple[NDArray[np.uint32], int]:
         """Return MT19937's state as it is at the next word."""
-        generator = _twister(*self._start)
-        generator.random_raw(self._used, output=False)
-        state = generator.state["state"]
+        self._rewind()
+        state = self._generator.state["state"]
         return state["key"], int(state["pos"])
+
+    def _rewind(self) -> None:
+        """Forget what was read ahead, so that the generator, too, stands at the next word."""
+        if self._ahead.size:
+            self._generator.state = self._start
+            self._generator.random_raw(self._used, output=False)
+            self._start = self._generator.state
+            self._ahead, self._used = self._ahead[:0], 0
 
 
 def r_set_seed(seed: int) -> RStream:
@@ -379,12 +384,6 @@ def numpy_randint(
 # --- how R makes them ------------------------------------------------------------------------------------------------
 
 
-def _twister(key: NDArray[np.uint32], position: int) -> np.random.MT19937:
-    generator = np.random.MT19937(0)
-    generator.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": position}}
-    return generator
-
-
 def _uniforms(words: Integers) -> Doubles:
     # u = word · 2⁻³², and half of 1 / (2³² − 1) for the word 0: R never returns 0 or 1.
     u = words.astype(np.float64) * 2.3283064365386963e-10
@@ -548,24 +547,39 @@ def _indices_with_uniform(state: RStream, n: int, size: int) -> tuple[Integers, 
     return np.array(indices, np.int64), _uniforms(np.array(uniform_words, np.int64))
 
 
-def _shrinking_indices(state: RStream, n: int, size: int) -> list[int]:
+def _shrinking_indices(state: RStream, n: int, size: int) -> Integers:
     """`size` whole numbers, the k-th of them from 0 to n − k; the number of bits falls with n."""
-    drawn: list[int] = []
-    state.look(2 * size + 256)  # about what all the rounds below look at: reading ahead once costs less than often
-    while len(drawn) < size:
+    drawn = np.empty(size, np.int64)
+    done = 0
+    state.look(int(1.6 * size) + 256)  # about what all the rounds look at: reading ahead once costs less than often
+    while done < size:
         bits = _bits(n)
         each = bits // 16 + 1
-        lowest = max(2 ** (bits - 1) if bits else 0, n - (size - len(drawn)))  # after that many other bits, or none
-        tries = _tries(state.look((2 * (n - lowest) + 16) * each), bits)
+        lowest = max(2 ** (bits - 1) if bits else 0, n - (size - done))  # after that many other bits, or none
+        # A share n / 2^bits of the tries is taken: about 2^bits ln(n / lowest) of them until n is the lowest.
+        count = int(1.05 * 2**bits * math.log(n / max(lowest, 1))) + 40
+        tries = _tries(state.look(count * each), bits)
         taken = _below_shrinking(tries, n, bits)[: n - lowest]
         state.skip(int(taken[-1] + 1 if taken.size == n - lowest else tries.size) * each)
-        drawn.extend(tries[taken].tolist())
+        drawn[done : done + taken.size] = tries[taken]
+        done += taken.size
         n -= taken.size
     return drawn
 
 
+# So many tries are sooner done one by one.
+FEW = 500
+
+
 def _below_shrinking(tries: Integers, n: int, bits: int) -> Integers:
     """Places of the tries, of so many bits, that are below n, n falling by one with each of them."""
+    if tries.size <= FEW:
+        places = []
+        for place, value in enumerate(tries.tolist()):
+            if value < n:
+                places.append(place)
+                n -= 1
+        return np.array(places, np.int64)
     # A try is below with probability n / 2^bits, so that n is about n e^(-k / 2^bits) before the k-th.
     below = tries < n * np.exp(np.arange(tries.size) / -(2.0**bits))
     while True:
@@ -577,11 +591,27 @@ def _below_shrinking(tries: Integers, n: int, bits: int) -> Integers:
 
 
 def _sample_shrinking(state: RStream, n: int, size: int) -> Integers:
-    # x[j] is taken and put behind those that remain, the last of which moves to its place.
-    x = list(range(1, n + 1))
-    for last, j in zip(range(n - 1, n - 1 - size, -1), _shrinking_indices(state, n, size), strict=True):
-        x[j], x[last] = x[last], x[j]
-    return np.array(x[: n - 1 - size : -1] if size < n else x[::-1], np.int64)
+    """R's shuffle: draw t takes what lies at place j_t, and the last of those that remain moves there.
+
+    All draws at once, in a third of the time of a loop: what a place holds follows from the draws that moved
+    something there.
+    """
+    j, t = _shrinking_indices(state, n, size), np.arange(size)
+    # The draws, sorted by place and within a place by time: `before` is the draw before at the same place, or −1.
+    order = np.lexsort(((j & 0xFFFF).astype(np.uint16), j >> 16))
+    place = j[order]
+    again = place[1:] == place[:-1]
+    before = np.full(size, -1)
+    before[order[1:]] = np.where(again, order[:-1], -1)
+    # Draw t moves what lies at n − 1 − t, where no later draw goes: the last one that did (−1: none) brought it.
+    latest, final = np.full(n, -1), np.flatnonzero(np.append(~again, True))
+    latest[place[final]] = order[final]
+    source = latest[n - 1 - t]
+    # From draw to draw back to the one that moved what lay at its place from the start: at place k, the number k + 1.
+    origin = np.where(source < 0, t, source)
+    while not np.array_equal(origin, further := origin[origin]):
+        origin = further
+    return np.where(before < 0, j + 1, (n - origin)[before])
 
 
 def _sample_distinct(state: RStream, n: int, size: int) -> Integers:

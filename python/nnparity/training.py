@@ -222,9 +222,9 @@ def training_step(
 
 def run_batches(
     network: NetworkDefinition, optimizer: Optimizer, plan: TrainingPlan, W: list[Array], b: list[Array], X: Array,
-    Y: Array, state: State, order: Any, stream: RStream, arithmetic: Arithmetic,
+    Y_seen: Array, state: State, order: Any, stream: RStream, arithmetic: Arithmetic,
 ) -> tuple[list[Array], list[Array], State, Array, Array]:
-    """One step for each batch, the samples in that order.
+    """One step for each batch, the samples in that order, in which Y_seen, n_L × n, has their targets.
 
     Returns
     -------
@@ -235,8 +235,8 @@ def run_batches(
     Z_L = np.empty((n, network.sizes[-1])).T
     A_L = np.empty((n, network.sizes[-1])).T
     for first in range(0, n, plan.batch):
-        batch = order[first : first + plan.batch]
-        X_batch, Y_batch = take_columns(X, batch), take_columns(Y, batch)
+        X_batch = take_columns(X, order[first : first + plan.batch])
+        Y_batch = Y_seen[:, first : first + plan.batch]
         W, b, state, Z_batch, A_batch = training_step(
             network, optimizer, plan.dropout, W, b, X_batch, Y_batch, state, stream, arithmetic
         )
@@ -266,14 +266,14 @@ def train_epoch(
     arithmetic = get_arithmetic(arithmetic)
     stream = r_from_state(state.random_seed)
     order = r_sample_int(stream, X.shape[1]) - 1
+    Y_seen = take_columns(Y, order)
     memory = state.optimizer_state
     if buffered and fast_step_applies(network, optimizer, plan.dropout, arithmetic):
-        W, b, Z_L, A_L = fast_batches(network, optimizer, plan.batch, state.W, state.b, X, Y, order)
+        W, b, Z_L, A_L = fast_batches(network, optimizer, plan.batch, state.W, state.b, X, Y_seen, order)
     else:
         W, b, memory, Z_L, A_L = run_batches(
-            network, optimizer, plan, state.W, state.b, X, Y, memory, order, stream, arithmetic
+            network, optimizer, plan, state.W, state.b, X, Y_seen, memory, order, stream, arithmetic
         )
-    Y_seen = take_columns(Y, order)
     loss = loss_value(network, W, [Z_L], [A_L], Y_seen, arithmetic)
     metric = METRICS[plan.metric].value(A_L, Y_seen, arithmetic)
     state = replace(

@@ -10,12 +10,15 @@ from nnparity.training import begin_training, train_epoch
 RNG = np.random.default_rng(5)
 
 
-def both_epochs(network, batch, n=47, eta=0.7):
-    X = np.asfortranarray(RNG.normal(size=(network.sizes[0], n)))
+def hard_targets(network, n):
     if network.sizes[-1] > 1:
-        Y = np.eye(network.sizes[-1])[RNG.integers(network.sizes[-1], size=n)].T
-    else:
-        Y = RNG.integers(2, size=(1, n)).astype(float)
+        return np.eye(network.sizes[-1])[RNG.integers(network.sizes[-1], size=n)].T
+    return RNG.integers(2, size=(1, n)).astype(float)
+
+
+def both_epochs(network, batch, n=47, eta=0.7, Y=None):
+    X = np.asfortranarray(RNG.normal(size=(network.sizes[0], n)))
+    Y = hard_targets(network, n) if Y is None else Y
     optimizer = define_optimizer("sgd", eta)
     plan = define_training(epochs=1, batch=batch)
     assert fast_step_applies(network, optimizer, 0.0, get_arithmetic("fast"))
@@ -52,6 +55,12 @@ def test_same_bits_for_every_hidden_activation(activation, batch):
 def test_same_bits_for_every_shape(sizes):
     for batch in (1, 10):
         assert_same_bits(*both_epochs(define_network(sizes), batch))
+
+
+@pytest.mark.parametrize("batch", [1, 10])
+def test_same_bits_for_targets_that_are_shares(batch):
+    network = define_network([7, 5, 12], "sigmoid", "softmax", "categorical_cross_entropy")
+    assert_same_bits(*both_epochs(network, batch, Y=RNG.dirichlet(np.ones(12), size=47).T))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
 from nnparity import random as streams
 from nnparity.checks import InputError
@@ -62,6 +63,25 @@ def test_sample_takes_the_elements_of_a_vector_and_leaves_it_alone():
     assert sorted(drawn.tolist()) == ["a", "b", "c"]
     assert letters.tolist() == ["a", "b", "c"]
     assert streams.r_sample(streams.r_set_seed(1), [7]).tolist() == [7]
+
+
+def shuffled_one_by_one(state, n, size):
+    """R's own way: draw a place among those that remain, take what lies there, move the last one into the gap."""
+    remain, taken = list(range(1, n + 1)), []
+    for _ in range(size):
+        place = int(streams.r_sample_int(state, len(remain), 1, replace=True)[0]) - 1
+        taken.append(remain[place])
+        remain[place] = remain[-1]
+        remain.pop()
+    return taken
+
+
+@given(seed=st.integers(0, 2**31 - 1), n=st.integers(2, 2100), share=st.floats(0, 1))
+def test_a_shuffle_at_once_is_the_shuffle_one_by_one(seed, n, share):
+    size = max(2, round(share * n))
+    at_once, one_by_one = streams.r_set_seed(seed), streams.r_set_seed(seed)
+    assert streams.r_sample_int(at_once, n, size).tolist() == shuffled_one_by_one(one_by_one, n, size)
+    assert np.array_equal(streams.r_get_state(at_once), streams.r_get_state(one_by_one))
 
 
 def stream():
