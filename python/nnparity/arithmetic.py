@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnparity.checks import check_word
+from nnparity.products import fast_matmul
 
 Array = NDArray[np.float64]
 
@@ -156,9 +157,9 @@ def select(condition: Any, yes: Any, no: Any) -> Array:
 ARITHMETICS: dict[str, Arithmetic] = {
     "fast": Arithmetic(
         name="fast",
-        matmul=lambda A, B: A @ B,
-        crossprod=lambda A, B: A.T @ B,
-        tcrossprod=lambda A, B: A @ B.T,
+        matmul=fast_matmul,
+        crossprod=lambda A, B: fast_matmul(A.T, B),
+        tcrossprod=lambda A, B: fast_matmul(A, B.T),
         row_sums=lambda A: A @ np.ones(A.shape[1]),
         col_sums=lambda A: A.sum(axis=0),
         total=lambda x: float(x.sum()),

@@ -20,6 +20,7 @@ from nnparity.arithmetic import Arithmetic, Array
 from nnparity.losses import stable_pair
 from nnparity.network import NetworkDefinition
 from nnparity.optimizers import Optimizer
+from nnparity.products import product_pieces
 
 # Parameters are updated this many at a time, to stay in the processor's cache.
 BLOCK_VALUES = 32768
@@ -196,7 +197,12 @@ class FastStep:
         self.calls.append(partial(function, *values, **options))
 
     def _product(self, M: Array, N: Array, result: Array) -> None:
-        self._do(np.dot if result.size < SMALL_VALUES else np.matmul, M, N, result)
+        pieces = product_pieces(M, N) if N.ndim == 2 else []
+        if len(pieces) > 1:
+            for columns in pieces:
+                self._do(np.matmul, M, N[:, columns], result[:, columns])
+        else:
+            self._do(np.dot if result.size < SMALL_VALUES else np.matmul, M, N, result)
 
     def _take_down_forward(self, network: NetworkDefinition, W: list[Array], b: list[Array]) -> None:
         output, _ = FAST_OUTPUTS[network.loss, network.activations[-1]]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nnparity.arithmetic import Array, select
+from nnparity.products import fast_matmul
 
 UNIT_ROUNDOFF = 2.0**-53
 SMALLEST_SUBNORMAL = 2.0**-1074
@@ -194,8 +195,8 @@ def product_radius(x: Measured, y: Measured, n: float) -> Array:
     if x.moved is not None:
         outer = outer + (1.0 + gamma_bound(n + 3)) * x.moved
     if y.moved is None:
-        return outer @ rim
-    return outer @ (rim + y.moved) + x.size @ y.moved
+        return fast_matmul(outer, rim)
+    return fast_matmul(outer, rim + y.moved) + fast_matmul(x.size, y.moved)
 
 
 def logistic_size(z: Array) -> Array:
