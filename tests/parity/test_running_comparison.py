@@ -87,7 +87,9 @@ def test_what_is_just_within_the_bound_passes_and_just_beyond_does_not(bridge, q
     theirs[quantity] = value if value.ndim else float(value)
     plain = compare_traces(ours, theirs, start.network, start.optimizer)[quantity]
     assert plain.agrees == (share < 1) or 0.9 < share < 1.1  # there, a bound of a few ulps may round either way
-    before, largest = result.table[quantity].count, result.table[quantity].ratio
+    row = result.table[quantity]  # with some BLAS five steps agree in every bit, and leave no figure to go by
+    row.max_rel, row.max_ulp, row.ratio = max(row.max_rel, 2.0**-53), max(row.max_ulp, 1.0), max(row.ratio, 0.01)
+    before, largest = row.count, row.ratio
     assert running.accept(ours, theirs, result.table) == plain.agrees
     assert (result.table[quantity].count > before) == plain.agrees
     if plain.agrees:
