@@ -110,7 +110,7 @@ new_server <- function() {
   desk$ask <- lapply(SERVED, function(handler) function(...) handler(run, ...))
   desk$array_at <- function(k, shape) {
     taken <- desk$arrays[[k]]
-    if (length(shape) == 2L) dim(taken) <- shape
+    if (length(shape) == 2L && is.null(dim(taken))) dim(taken) <- shape
     taken
   }
   function(code, arrays) {

@@ -55,7 +55,7 @@ class Transport(Protocol):
     name: str
 
     def carry(self, code: str, arrays: list[Array]) -> tuple[str, Sequence[Array], Any]:
-        """Return the layout, one flat array a value, and what must live as long as they."""
+        """Return the layout, one flat array a value, and what must live as long as they; arrays keep their shapes."""
 
     def close(self) -> None:
         """End it."""
@@ -95,10 +95,15 @@ class EmbeddedR:
         return cls._running
 
     def carry(self, code: str, arrays: list[Array]) -> tuple[str, Sequence[Array], Any]:
-        vector = self._rinterface.FloatSexpVector.from_memoryview
-        sent = self._rinterface.ListSexpVector([vector(array.data) for array in arrays])
-        answer = self._server(code, sent)
+        answer = self._server(code, self._rinterface.ListSexpVector([self._vector(array) for array in arrays]))
         return answer[0][0], self._views(answer[1]), answer
+
+    def _vector(self, array: Array) -> Any:
+        """A vector of R's, with its shape: R would copy it to give it one."""
+        vector = self._rinterface.FloatSexpVector.from_memoryview(array.ravel(order="F").data)
+        if array.ndim == 2:
+            vector.do_slot_assign("dim", self._rinterface.IntSexpVector(array.shape))
+        return vector
 
     def _views(self, values: Any) -> list[Array]:
         """R's own memory under NumPy's hands, one flat view for each vector of a list, without a copy.
@@ -147,7 +152,7 @@ class RscriptBeside:
             sizes = np.array([len(text), len(arrays), *(array.size for array in arrays)], dtype=np.float64)
             self._process.stdin.write(sizes.tobytes() + text)
             for array in arrays:
-                self._process.stdin.write(array.data.cast("B") if array.size else b"")
+                self._process.stdin.write(array.ravel(order="F").data.cast("B") if array.size else b"")
             self._process.stdin.flush()
         except BrokenPipeError:
             self._stopped()
@@ -307,7 +312,7 @@ def _lengths(layout: str) -> tuple[int, ...]:
 def _as_r(value: Any, arrays: list[Array]) -> str:
     """A value as R code; arrays are put to the others and taken from there."""
     if isinstance(value, np.ndarray):
-        arrays.append(np.asarray(value, np.float64).ravel(order="F"))
+        arrays.append(np.asarray(value, np.float64))
         return f"array_at({len(arrays)}, {_as_r(value.shape, arrays)})"
     if isinstance(value, Mapping):
         return f"list({', '.join(f'`{name}` = {_as_r(entry, arrays)}' for name, entry in value.items())})"
