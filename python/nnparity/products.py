@@ -4,11 +4,13 @@ Before it multiplies, BLAS copies both factors into blocks, which for the few un
 a third of the product.  On processors with AVX-512, OpenBLAS does without where a product takes 10⁶ multiplications at
 most, and, if both factors are contiguous along the inner dimension, has 1,200 elements at most (measured with version
 0.3.31: an element beyond either limit makes all of them a half dearer).  So a larger product is taken in pieces that
-stay within.  The pieces are a matter of speed alone; as with any BLAS, the last bits depend on the processor.
+stay within, unless BLAS may share it among threads.  The pieces are a matter of speed alone; as with any BLAS, the last
+bits depend on the processor.
 """
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any
 
@@ -20,13 +22,19 @@ Array = NDArray[np.float64]
 SMALL_PRODUCT, SMALL_RESULT = 10**6, 1200
 
 
+# Where OpenBLAS looks for its number of threads, the first that is set; otherwise it takes all cores.
+THREADS = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+
+
 @cache
 def has_small_products() -> bool:
-    """Tell whether NumPy's BLAS is an OpenBLAS that takes small products as they are on this processor."""
+    """Tell whether NumPy's BLAS is an OpenBLAS on one thread that takes small products as they are."""
     about: Any = np.show_config(mode="dicts")
     features = [name for kind in ("baseline", "found") for name in about.get("SIMD Extensions", {}).get(kind, [])]
+    wide = any(name.startswith(("AVX512", "X86_V4")) for name in features)
     blas = about.get("Build Dependencies", {}).get("blas", {}).get("name", "")
-    return "openblas" in blas and any(name.startswith(("AVX512", "X86_V4")) for name in features)
+    threads = next((os.environ[name] for name in THREADS if os.environ.get(name)), str(os.cpu_count()))
+    return "openblas" in blas and wide and threads == "1"
 
 
 def product_pieces(A: Array, B: Array) -> list[slice]:

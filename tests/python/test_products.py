@@ -76,22 +76,31 @@ def test_elsewhere_a_product_is_taken_whole(monkeypatch):
     assert products.product_pieces(*factors(30, 784, 100, "both along the inner dimension")) == [slice(0, 100)]
 
 
+ONE, TWO = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "8"}, {"OMP_NUM_THREADS": "2"}
+
+
 @pytest.mark.parametrize(
-    ("features", "blas", "expected"),
+    ("features", "blas", "threads", "expected"),
     [
-        (["AVX2", "AVX512_SKX"], "scipy-openblas", True),
-        (["X86_V3", "X86_V4"], "openblas64", True),
-        (["X86_V3"], "scipy-openblas", False),
-        (["ASIMD"], "scipy-openblas", False),
-        (["X86_V4"], "mkl-dynamic-lp64", False),
-        (None, None, False),
+        (["AVX2", "AVX512_SKX"], "scipy-openblas", ONE, True),
+        (["X86_V3", "X86_V4"], "openblas64", ONE, True),
+        (["X86_V4"], "scipy-openblas", TWO, False),
+        (["X86_V4"], "scipy-openblas", {}, False),
+        (["X86_V3"], "scipy-openblas", ONE, False),
+        (["ASIMD"], "scipy-openblas", ONE, False),
+        (["X86_V4"], "mkl-dynamic-lp64", ONE, False),
+        (None, None, ONE, False),
     ],
 )
-def test_what_numpy_says_of_itself_decides(monkeypatch, features, blas, expected):
+def test_what_numpy_and_the_environment_say_decides(monkeypatch, features, blas, threads, expected):
     known = {"Build Dependencies": {"blas": {"name": blas}}, "SIMD Extensions": {"found": features}}
-    about = {} if blas is None else known
     monkeypatch.undo()
+    monkeypatch.setattr(np, "show_config", lambda mode: {} if blas is None else known)
+    monkeypatch.setattr(products.os, "cpu_count", lambda: 4)
+    for name in products.THREADS:
+        monkeypatch.delenv(name, raising=False)
+    for name, count in threads.items():
+        monkeypatch.setenv(name, count)
     products.has_small_products.cache_clear()
-    monkeypatch.setattr(np, "show_config", lambda mode: about)
     assert products.has_small_products() is expected
     products.has_small_products.cache_clear()
