@@ -78,7 +78,7 @@ fast_step_applies <- function(network, optimizer, dropout, arithmetic) {
 }
 
 # All batches of an epoch, as `run_batches`: list(W =, b =, Z_L =, A_L =): parameters after it; each sample's outputs
-# before its step, n_L x n, in the order of the samples.
+# before its step, n_L x n, in the order of the samples, in which Y_seen, n_L x n, holds the targets.
 fast_batches <- function(network, optimizer, batch, W, b, X, Y_seen, order) {
   layers <- length(W)
   output <- FAST_OUTPUTS[[network$loss]][[network$activations[layers]]]

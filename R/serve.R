@@ -1,7 +1,7 @@
 # What the bridge asks of R, answered the same whether R runs inside the asking process or beside it.
 #
-# A request is a line of R code and a list of vectors of doubles; an answer is a line of layout and the list of
-# doubles it describes. The code calls a function of SERVED, or anything else of nnparity.
+# A request is a line of R code and a list of vectors or matrices of doubles; an answer is a line of layout and the list
+# of doubles it describes. The code calls a function of SERVED, or anything else of nnparity.
 
 # Takes up a network at its seed: list(W1 =, b1 =, ...) as drawn, and from then on `run` holds what its steps depend on.
 # network, optimizer: lists of arguments of `define_network` and `define_optimizer`. parameters: list(W =, b =) to
@@ -103,7 +103,8 @@ SERVED <- list(
 )
 
 # A server: a function of a request's code and arrays whose value is list(layout =, values =). It remembers its run. The
-# code sees `ask`, the functions of SERVED with the run filled in, and `array_at`, which gives an array its shape.
+# code sees `ask`, the functions of SERVED with the run filled in, and `array_at`, which gives an array its shape, unless
+# it came with it.
 new_server <- function() {
   run <- new.env(parent = emptyenv())
   desk <- new.env(parent = environment(new_server))

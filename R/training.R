@@ -118,7 +118,7 @@ training_step <- function(network, optimizer, dropout, W, b, X, Y, state, stream
   list(W = updated$W, b = updated$b, state = updated$state, Z_L = passed$Z[[layers]], A_L = passed$A[[layers + 1L]])
 }
 
-# One step for each batch, the samples in that order, in which Y_seen, n_L x n, has their targets:
+# One step for each batch, the samples in that order; Y_seen, n_L x n, holds their targets in it already:
 # list(W =, b =, state =, Z_L =, A_L =): parameters and memory after the last step; each sample's outputs before its
 # step, n_L x n, in the order of the samples.
 run_batches <- function(network, optimizer, plan, W, b, X, Y_seen, state, order, stream, arithmetic) {

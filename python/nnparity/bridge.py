@@ -55,7 +55,7 @@ class Transport(Protocol):
     name: str
 
     def carry(self, code: str, arrays: list[Array]) -> tuple[str, Sequence[Array], Any]:
-        """Return the layout, one flat array a value, and what must live as long as they; arrays keep their shapes."""
+        """Return the layout, one flat array a value, and what must live as long as they."""
 
     def close(self) -> None:
         """End it."""

@@ -138,7 +138,7 @@ def check_vector(value: Any, what: str, size: int) -> NDArray[np.float64]:
 def check_finite(matrix: NDArray[np.float64], what: str) -> NDArray[np.float64]:
     """The matrix itself when it holds neither NaN nor Inf; otherwise InputError with the first place, by column."""
     with np.errstate(all="ignore"):
-        if np.isfinite(matrix.sum()):  # a sum is not, where a term is not
+        if np.isfinite(matrix.sum()):  # a NaN or Inf would be in the sum; one that overflows is looked through below
             return matrix
     wrong = ~np.isfinite(matrix)
     if wrong.any():

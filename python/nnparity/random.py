@@ -75,7 +75,7 @@ class RStream:
             self._generator.state = self._start
             self._generator.random_raw(self._used, output=False)
             self._start = self._generator.state
-            self._ahead, self._used = self._ahead[:0], 0
+            self._ahead, self._used = np.empty(0, np.int64), 0
 
 
 def r_set_seed(seed: int) -> RStream:
@@ -551,7 +551,8 @@ def _shrinking_indices(state: RStream, n: int, size: int) -> Integers:
     """`size` whole numbers, the k-th of them from 0 to n − k; the number of bits falls with n."""
     drawn = np.empty(size, np.int64)
     done = 0
-    state.look(int(1.6 * size) + 256)  # about what all the rounds look at: reading ahead once costs less than often
+    # About what all the rounds look at, of one or two words a try: reading ahead once costs less than often.
+    state.look(int(1.6 * size) * (_bits(n) // 16 + 1) + 256)
     while done < size:
         bits = _bits(n)
         each = bits // 16 + 1
@@ -593,8 +594,8 @@ def _below_shrinking(tries: Integers, n: int, bits: int) -> Integers:
 def _sample_shrinking(state: RStream, n: int, size: int) -> Integers:
     """R's shuffle: draw t takes what lies at place j_t, and the last of those that remain moves there.
 
-    All draws at once, in a third of the time of a loop: what a place holds follows from the draws that moved
-    something there.
+    All draws at once, for 10,000 in a third of the time of a loop: what a place holds follows from the draws that
+    moved something there.
     """
     j, t = _shrinking_indices(state, n, size), np.arange(size)
     # The draws, sorted by place and within a place by time: `before` is the draw before at the same place, or −1.

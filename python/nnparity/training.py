@@ -224,7 +224,7 @@ def run_batches(
     network: NetworkDefinition, optimizer: Optimizer, plan: TrainingPlan, W: list[Array], b: list[Array], X: Array,
     Y_seen: Array, state: State, order: Any, stream: RStream, arithmetic: Arithmetic,
 ) -> tuple[list[Array], list[Array], State, Array, Array]:
-    """One step for each batch, the samples in that order, in which Y_seen, n_L × n, has their targets.
+    """One step for each batch, the samples in that order; Y_seen, n_L × n, holds their targets in it already.
 
     Returns
     -------
@@ -268,11 +268,13 @@ def train_epoch(
     order = r_sample_int(stream, X.shape[1]) - 1
     Y_seen = take_columns(Y, order)
     memory = state.optimizer_state
+    # By row in memory, whoever made them: both steps then ask BLAS for the same products.
+    W_start = [np.ascontiguousarray(weights) for weights in state.W]
     if buffered and fast_step_applies(network, optimizer, plan.dropout, arithmetic):
-        W, b, Z_L, A_L = fast_batches(network, optimizer, plan.batch, state.W, state.b, X, Y_seen, order)
+        W, b, Z_L, A_L = fast_batches(network, optimizer, plan.batch, W_start, state.b, X, Y_seen, order)
     else:
         W, b, memory, Z_L, A_L = run_batches(
-            network, optimizer, plan, state.W, state.b, X, Y_seen, memory, order, stream, arithmetic
+            network, optimizer, plan, W_start, state.b, X, Y_seen, memory, order, stream, arithmetic
         )
     loss = loss_value(network, W, [Z_L], [A_L], Y_seen, arithmetic)
     metric = METRICS[plan.metric].value(A_L, Y_seen, arithmetic)

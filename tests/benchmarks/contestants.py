@@ -46,7 +46,7 @@ def digits(path: str | None) -> Digits:
 
 
 def products(data: Digits) -> Epoch:
-    """The five matrix products of an epoch alone, on batches that lie in order."""
+    """The five matrix products of an epoch alone, each in one call, on batches that lie in order."""
     X = data[0].T
 
     def epoch(batch):
@@ -85,7 +85,7 @@ def plain_step(data: Digits) -> Epoch:
 
 
 def shuffled_products(data: Digits) -> Epoch:
-    """The floor of any epoch in NumPy: R's shuffle, the batches gathered in its order, and the five products."""
+    """R's shuffle, the batches gathered in its order, and the five products, each in one call."""
     rows = data[0]
 
     def epoch(batch):

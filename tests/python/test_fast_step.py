@@ -16,13 +16,14 @@ def hard_targets(network, n):
     return RNG.integers(2, size=(1, n)).astype(float)
 
 
-def both_epochs(network, batch, n=47, eta=0.7, Y=None):
+def both_epochs(network, batch, n=47, eta=0.7, Y=None, layout=np.ascontiguousarray):
     X = np.asfortranarray(RNG.normal(size=(network.sizes[0], n)))
     Y = hard_targets(network, n) if Y is None else Y
     optimizer = define_optimizer("sgd", eta)
     plan = define_training(epochs=1, batch=batch)
     assert fast_step_applies(network, optimizer, 0.0, get_arithmetic("fast"))
-    state = begin_training(network, optimizer, *initialize_parameters(network, "normal", 3), 4)
+    W, b = initialize_parameters(network, "normal", 3)
+    state = begin_training(network, optimizer, [layout(weights) for weights in W], b, 4)
     before = [weights.copy() for weights in state.W]
     plain = train_epoch(network, optimizer, plan, state, X, Y, buffered=False)
     fast = train_epoch(network, optimizer, plan, state, X, Y, buffered=True)
@@ -55,6 +56,11 @@ def test_same_bits_for_every_hidden_activation(activation, batch):
 def test_same_bits_for_every_shape(sizes):
     for batch in (1, 10):
         assert_same_bits(*both_epochs(define_network(sizes), batch))
+
+
+@pytest.mark.parametrize("batch", [10, 100])
+def test_same_bits_for_weights_by_column(batch):
+    assert_same_bits(*both_epochs(define_network([784, 30, 10]), batch, n=130, layout=np.asfortranarray))
 
 
 @pytest.mark.parametrize("batch", [1, 10])

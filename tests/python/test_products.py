@@ -15,15 +15,19 @@ LAYOUTS = {
     "the first by column": (np.asfortranarray, np.ascontiguousarray),
 }
 PIECES = {
-    # n, K, m, layout -> widths; 784-30-10 at batch 10, 100 and 1000, forward and backward, and where it does not pay
-    (30, 784, 10, "both along the inner dimension"): [10],
+    # n, K, m, layout -> widths, none for the whole: 784-30-10 at batch 10, 100 and 1000, forward and backward, and
+    # where it does not pay
+    (30, 784, 10, "both along the inner dimension"): [],
     (30, 784, 100, "both along the inner dimension"): [34, 34, 32],
     (30, 784, 1000, "both along the inner dimension"): [40] * 25,
     (10, 784, 1000, "both along the inner dimension"): [112] * 8 + [104],
-    (50, 50, 1000, "both along the inner dimension"): [1000],
-    (512, 784, 128, "both along the inner dimension"): [128],
+    (100, 784, 100, "both along the inner dimension"): [12] * 8 + [4],
+    (128, 784, 256, "both along the inner dimension"): [],
+    (50, 50, 1000, "both along the inner dimension"): [],
+    (512, 784, 128, "both along the inner dimension"): [],
     (30, 100, 784, "both by row"): [262, 262, 260],
-    (30, 1000, 784, "both by row"): [784],
+    (30, 1000, 784, "both by row"): [],
+    (512, 512, 12, "the first by column"): [],
 }  # fmt: skip
 
 
@@ -50,8 +54,8 @@ def test_pieces_of_the_usual_networks(n, K, m, layout):
 def test_pieces_follow_each_other_and_stay_within(n, K, m, layout):
     A, B = factors(n, K, m, layout)
     pieces = products.product_pieces(A, B)
-    assert [column for piece in pieces for column in range(m)[piece]] == list(range(m))
-    if len(pieces) > 1:
+    if pieces:
+        assert [column for piece in pieces for column in range(m)[piece]] == list(range(m))
         widest = max(piece.stop - piece.start for piece in pieces)
         assert n * K * widest <= 1_000_000
         assert layout != "both along the inner dimension" or n * widest <= 1200
@@ -73,18 +77,32 @@ def test_a_piece_is_its_own_columns():
 
 def test_elsewhere_a_product_is_taken_whole(monkeypatch):
     monkeypatch.setattr(products, "has_small_products", lambda: False)
-    assert products.product_pieces(*factors(30, 784, 100, "both along the inner dimension")) == [slice(0, 100)]
+    assert products.product_pieces(*factors(30, 784, 100, "both along the inner dimension")) == []
 
 
-ONE, TWO = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "8"}, {"OMP_NUM_THREADS": "2"}
+def test_what_is_no_matrix_of_doubles_is_multiplied_as_ever():
+    A = np.arange(30 * 784).reshape(30, 784)
+    B = np.asfortranarray(np.arange(784 * 100).reshape(784, 100))
+    assert len(products.product_pieces(A, B)) == 3
+    product = products.fast_matmul(A, B)
+    assert product.dtype == A.dtype
+    assert np.array_equal(product, A @ B)
+    assert np.array_equal(products.fast_matmul(A, B[:, 0]), A @ B[:, 0])
+    assert products.fast_matmul(A[:0], B).shape == (0, 100)
+
+
+ONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "8"}
 
 
 @pytest.mark.parametrize(
-    ("features", "blas", "threads", "expected"),
+    ("features", "blas", "variables", "expected"),
     [
         (["AVX2", "AVX512_SKX"], "scipy-openblas", ONE, True),
         (["X86_V3", "X86_V4"], "openblas64", ONE, True),
-        (["X86_V4"], "scipy-openblas", TWO, False),
+        (["X86_V4"], "scipy-openblas", {"OPENBLAS_NUM_THREADS": "0", "OMP_NUM_THREADS": "1"}, True),
+        (["X86_V4"], "scipy-openblas", {**ONE, "OPENBLAS_CORETYPE": "SkylakeX"}, True),
+        (["X86_V4"], "scipy-openblas", {**ONE, "OPENBLAS_CORETYPE": "Haswell"}, False),
+        (["X86_V4"], "scipy-openblas", {"OMP_NUM_THREADS": "2"}, False),
         (["X86_V4"], "scipy-openblas", {}, False),
         (["X86_V3"], "scipy-openblas", ONE, False),
         (["ASIMD"], "scipy-openblas", ONE, False),
@@ -92,15 +110,25 @@ ONE, TWO = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "8"}, {"OMP_NUM_THRE
         (None, None, ONE, False),
     ],
 )
-def test_what_numpy_and_the_environment_say_decides(monkeypatch, features, blas, threads, expected):
+def test_what_numpy_and_the_environment_say_decides(monkeypatch, features, blas, variables, expected):
     known = {"Build Dependencies": {"blas": {"name": blas}}, "SIMD Extensions": {"found": features}}
     monkeypatch.undo()
     monkeypatch.setattr(np, "show_config", lambda mode: {} if blas is None else known)
-    monkeypatch.setattr(products.os, "cpu_count", lambda: 4)
-    for name in products.THREADS:
+    monkeypatch.setattr(products.os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
+    for name in (*products.THREADS, "OPENBLAS_CORETYPE"):
         monkeypatch.delenv(name, raising=False)
-    for name, count in threads.items():
-        monkeypatch.setenv(name, count)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     products.has_small_products.cache_clear()
     assert products.has_small_products() is expected
     products.has_small_products.cache_clear()
+
+
+def test_without_a_variable_all_cores_count_that_may_be_used(monkeypatch):
+    for name in products.THREADS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(products.os, "sched_getaffinity", lambda process: {3}, raising=False)
+    assert products.thread_count() == 1
+    monkeypatch.delattr(products.os, "sched_getaffinity")
+    monkeypatch.setattr(products.os, "cpu_count", lambda: 6)
+    assert products.thread_count() == 6
