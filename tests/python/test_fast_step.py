@@ -58,6 +58,10 @@ def test_same_bits_for_every_shape(sizes):
         assert_same_bits(*both_epochs(define_network(sizes), batch))
 
 
+def test_same_bits_for_large_batches():
+    assert_same_bits(*both_epochs(define_network([20, 5, 3]), batch=600, n=1300))
+
+
 @pytest.mark.parametrize("batch", [10, 100])
 def test_same_bits_for_weights_by_column(batch):
     assert_same_bits(*both_epochs(define_network([784, 30, 10]), batch, n=130, layout=np.asfortranarray))
