@@ -271,8 +271,8 @@ def fast_batches(
                 continue
             stepper = FastStep(network, parameters, optimizer.eta, m)
             Z, A = stepper.layers[-1].Z.T, stepper.layers[-1].A.T
-            outputs = (M[part].reshape(-1, m, n_L) for M in (targets, Z_L, A_L))
-            for places, Y_batch, Z_batch, A_batch in zip(order[part].reshape(-1, m), *outputs, strict=True):
+            of_batches = (M[part].reshape(-1, m, n_L) for M in (targets, Z_L, A_L))
+            for places, Y_batch, Z_batch, A_batch in zip(order[part].reshape(-1, m), *of_batches, strict=True):
                 rows.take(places, 0, stepper.inputs, "clip")
                 np.copyto(stepper.targets, Y_batch)
                 stepper.step()
