@@ -14,7 +14,7 @@ import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ import numpy as np
 from nnparity._resources import r_source_dir
 from nnparity.arithmetic import Array
 from nnparity.checks import InputError, check_word, stop_input
+from nnparity.products import THREADS, threads_are_given
 
 INSTALL_R = "install R (Debian, Ubuntu: apt-get install r-base-core; macOS: brew install r) or put it on the PATH"
 
@@ -95,8 +96,28 @@ class EmbeddedR:
         return cls._running
 
     def carry(self, code: str, arrays: list[Array]) -> tuple[str, Sequence[Array], Any]:
-        answer = self._server(code, self._rinterface.ListSexpVector([self._vector(array) for array in arrays]))
+        vectors = self._rinterface.ListSexpVector([self._vector(array) for array in arrays])
+        with self._undisturbed():
+            answer = self._server(code, vectors)
         return answer[0][0], self._views(answer[1]), answer
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _undisturbed() -> Iterator[None]:
+        """Keep R from calling Python back whenever it looks for events.
+
+        It would wait each time for Python's other threads, and a Ctrl-C met there would be lost; now it is seen as soon
+        as R has answered.
+        """
+        from rpy2.rinterface_lib import openrlib
+
+        rlib: Any = openrlib.rlib
+        looks = rlib.ptr_R_ProcessEvents
+        rlib.ptr_R_ProcessEvents = openrlib.ffi.NULL
+        try:
+            yield
+        finally:
+            rlib.ptr_R_ProcessEvents = looks
 
     def _vector(self, array: Array) -> Any:
         """A vector of R's, with its shape: R would copy it to give it one."""
@@ -134,6 +155,8 @@ class RscriptBeside:
         if rscript is None:
             stop_input(f"Rscript is not found: {INSTALL_R}")
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
+        # R's BLAS and Python's would get in each other's way (`stretches`).
+        threads = {} if threads_are_given() else dict.fromkeys(THREADS, "1")
         read, write = os.pipe()
         self._process = subprocess.Popen(
             [rscript, *OPTIONS, "-e", START_PIPE.format(source=_r_path(), output=write)],
@@ -141,6 +164,7 @@ class RscriptBeside:
             stdout=subprocess.DEVNULL,
             stderr=self._complaints,
             pass_fds=[write],
+            env={**os.environ, **threads},
         )
         os.close(write)
         self._answers = os.fdopen(read, "rb")

@@ -8,16 +8,16 @@ blamed on the quantity that made it; how the difference of the parameters grows 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nnparity.arithmetic import Array, get_arithmetic
 from nnparity.bridge import Bridge, open_bridge
-from nnparity.checks import InputError, check_count, check_finite, check_matrix, stop_input
+from nnparity.checks import check_count, check_finite, check_matrix, stop_input
 from nnparity.compare import (
     QuantityDifference,
     compare_quantity,
@@ -32,12 +32,11 @@ from nnparity.network import NetworkDefinition
 from nnparity.optimizers import Optimizer, define_optimizer
 from nnparity.running_comparison import RunningComparison
 from nnparity.sides import PythonSide, RSide, Side, Start
+from nnparity.stretches import LANGUAGES, Outcome, Stretch, plan_stretches, run_stretches, timed
 from nnparity.trace import Trace
 
 if TYPE_CHECKING:
     import pandas
-
-LANGUAGES = ("Python", "R")
 
 
 # --- the result -------------------------------------------------------------------------------------------------------
@@ -239,14 +238,13 @@ def run_parity(
     batch, epochs = check_count(batch, "batch"), check_count(epochs, "epochs")
     if batch > n:
         stop_input(f"batch must be at most the number of samples, {n}, not {batch}")
-    per_epoch = -(-n // batch)
-    total = epochs * per_epoch if steps is None else check_count(steps, "steps")
+    total = epochs * -(-n // batch) if steps is None else check_count(steps, "steps")
     owned = isinstance(bridge, str)
     line = open_bridge(bridge) if isinstance(bridge, str) else bridge
     try:
         sides: tuple[Side, Side] = (PythonSide(), RSide(line))
         result = ParityResult(start, line.name, line.why, line.about, course=[] if course else None)
-        _lockstep(sides, result, X, Y, batch, per_epoch, total, shuffle, on_step)
+        _lockstep(sides, result, X, Y, batch, total, shuffle, on_step)
         if test is not None and result.agrees and not result.stopped and network.sizes[-1] >= 1:
             for language, side in both(sides):
                 result.accuracy[language] = accuracy(side.outputs(test[0]), test[1])
@@ -256,68 +254,58 @@ def run_parity(
     return result
 
 
-def _lockstep(
-    sides: tuple[Side, Side], result: ParityResult, X: Array, Y: Array, batch: int, per_epoch: int, total: int,
-    shuffle: bool, on_step: Callable[[int, int], None] | None,
-) -> None:  # fmt: skip
-    # What is drawn must be the same bits in any arithmetic.
-    begun = [_timed(result, language, side.begin, result.start) for language, side in both(sides)]
-    drawn = {name: compare_quantity(name, begun[0][name], begun[1].get(name), None, "exact") for name in begun[0]}
-    if not take_comparison(result, 0, drawn, *begun):
-        return
-    for side in sides:
-        side.data(X, Y)
-    n = X.shape[1]
-    start = result.start
-    running = RunningComparison(start.network, start.optimizer, X) if start.arithmetic == "fast" else None
-    sizes = start.network.sizes
-    at_once = max(1, VALUES_AT_ONCE // (3 * sum(sizes) * batch + 2 * math.prod(sizes[:2])))
-    step = 0
-    while step < total:
-        k = step % per_epoch
-        result.epochs = step // per_epoch + 1
-        if k == 0 and shuffle:
-            orders = [{"order": _timed(result, language, side.shuffle)} for language, side in both(sides)]
-            order = compare_quantity("order", orders[0]["order"], orders[1]["order"], None, "exact")
-            if not take_comparison(result, step + 1, {"order": order}, *orders):
-                return
-        count = min(at_once, per_epoch - k, total - step)
-        places = [(i * batch + 1, min((i + 1) * batch, n)) for i in range(k, k + count)]
-        taken = [_timed(result, language, _outcomes, side, places) for language, side in both(sides)]
-        for ours, theirs in zip(*taken, strict=False):
-            step += 1
-            result.steps = step
-            if not _timed(result, "comparison", _compare_step, result, running, step, ours, theirs):
-                return
-            if on_step is not None:
-                on_step(step, total)
-
-
 def both(sides: Sequence[Any]) -> Iterable[tuple[str, Any]]:
     """The two sides, each after its language's name."""
     return zip(LANGUAGES, sides, strict=True)
 
 
-def _timed(result: ParityResult, where: str, work: Callable[..., Any], *arguments: Any) -> Any:
-    # Do the work and book its time.
-    began = time.perf_counter()
-    value = work(*arguments)
-    result.seconds[where] += time.perf_counter() - began
-    return value
+def _lockstep(
+    sides: tuple[Side, Side], result: ParityResult, X: Array, Y: Array, batch: int, total: int, shuffle: bool,
+    on_step: Callable[[int, int], None] | None,
+) -> None:  # fmt: skip
+    # What is drawn must be the same bits in any arithmetic.
+    begun = [timed(result.seconds, language, side.begin, result.start) for language, side in both(sides)]
+    drawn = {name: compare_quantity(name, begun[0][name], begun[1].get(name), None, "exact") for name in begun[0]}
+    if not take_comparison(result, 0, drawn, *begun):
+        return
+    for side in sides:
+        side.data(X, Y)
+    start = result.start
+    running = RunningComparison(start.network, start.optimizer, X) if start.arithmetic == "fast" else None
+
+    plan = plan_stretches(start.network.sizes, X.shape[1], batch, total, shuffle, start.arithmetic)
+
+    def tell(stretch: Stretch, agrees: bool) -> None:
+        for step in range(stretch.first, result.steps + agrees):
+            if on_step is not None:
+                on_step(step, total)
+
+    run_stretches(plan, sides, partial(_compare_stretch, result, running), tell, result.seconds)
 
 
-def _outcomes(side: Side, places: list[tuple[int, int]]) -> list[Trace | str]:
-    """The steps' traces; at a step whose numbers the language turns away, the sentence, and no more."""
-    try:
-        traces = side.steps(places)
-    except InputError as error:
-        return [str(error)]
-    return [*traces, *(_outcomes(side, places[len(traces) :]) if len(traces) < len(places) else [])]
+def _compare_stretch(result: ParityResult, running: RunningComparison | None, stretch: Stretch) -> bool:
+    # False at the first difference, or where both languages stop.
+    result.epochs, step = stretch.epoch, stretch.first - 1
+    (our_order, our_outcomes), (their_order, their_outcomes) = stretch.taken
+    if our_order is not None and their_order is not None:
+        order = compare_quantity("order", our_order, their_order, None, "exact")
+        if not take_comparison(result, step + 1, {"order": order}, {"order": our_order}, {"order": their_order}):
+            return False
+    for ours, theirs in zip(our_outcomes, their_outcomes, strict=False):
+        step += 1
+        result.steps = step
+        if not timed(result.seconds, "comparison", _compare_step, result, running, step, ours, theirs):
+            return False
+    return True
 
 
 def _compare_step(
-    result: ParityResult, running: RunningComparison | None, step: int, ours: Trace | str, theirs: Trace | str
+    result: ParityResult, running: RunningComparison | None, step: int, ours: Outcome, theirs: Outcome
 ) -> bool:
+    if isinstance(ours, Exception):
+        raise ours
+    if isinstance(theirs, Exception):
+        raise theirs
     if isinstance(ours, str) or isinstance(theirs, str):
         if ours == theirs:
             result.stopped = str(ours)
@@ -337,9 +325,6 @@ def _compare_step(
     comparison = compare_traces(ours, theirs, start.network, start.optimizer, start.arithmetic)
     return take_comparison(result, step, comparison, ours, theirs)
 
-
-# So many values, about, each language computes before they are compared: to change sides costs time, too.
-VALUES_AT_ONCE = 2**21
 
 GROWTH_STEPS = {base * 10**power for base in (1, 2, 5) for power in range(6)}
 

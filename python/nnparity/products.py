@@ -29,6 +29,11 @@ KERNELS = ("skylakex", "cooperlake", "sapphirerapids")
 THREADS = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
 
 
+def threads_are_given() -> bool:
+    """Tell whether the environment says how many threads OpenBLAS is to take."""
+    return any(name in os.environ for name in THREADS)
+
+
 def thread_count() -> int:
     """The threads that OpenBLAS takes, if the environment still is as it was when NumPy was imported."""
     for name in THREADS:

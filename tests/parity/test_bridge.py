@@ -9,6 +9,7 @@ import pytest
 from nnparity import bridge as bridge_module
 from nnparity.bridge import BridgeError, EmbeddedR, RscriptBeside, open_bridge
 from nnparity.checks import InputError
+from nnparity.products import THREADS
 
 TRANSPORTS = ["rpy2", "Rscript"]
 
@@ -130,3 +131,30 @@ def test_a_closed_rscript_is_gone():
     assert isinstance(transport, RscriptBeside)
     line.close()
     assert transport._process.returncode == 0
+
+
+def test_an_embedded_r_does_not_call_python_while_it_answers(monkeypatch):
+    pytest.importorskip("rpy2.rinterface")
+    from rpy2.rinterface_lib import callbacks, openrlib
+
+    called = []
+    with open_bridge("rpy2") as bridge:
+        monkeypatch.setattr(callbacks, "processevents", lambda: called.append(1))
+        looks = openrlib.rlib.ptr_R_ProcessEvents
+        assert looks != openrlib.ffi.NULL
+        bridge.evaluate("{ for (k in 1:100) Sys.sleep(0.001); NULL }")
+        with pytest.raises(BridgeError):
+            bridge.evaluate("stop('so')")
+        assert openrlib.rlib.ptr_R_ProcessEvents == looks
+    assert not called
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_r_beside_has_a_thread_for_its_blas_unless_the_environment_says_how_many(monkeypatch, given):
+    for name in THREADS:
+        monkeypatch.delenv(name, raising=False)
+    if given:
+        monkeypatch.setenv(THREADS[-1], "7")
+    with open_bridge("Rscript") as bridge:
+        code = f'list(x = as.double(Sys.getenv("{THREADS[-1]}")), y = as.double(nchar(Sys.getenv("{THREADS[0]}"))))'
+        assert [float(value[0]) for value in bridge.evaluate(code).values()] == ([7, 0] if given else [1, 1])

@@ -3,8 +3,10 @@
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +180,26 @@ def test_an_r_that_ends_in_mid_run_is_one_sentence(monkeypatch, capsys):
         cli.main(["parity", "--bridge", "Rscript", "--steps", "2"])
     assert end.value.code == 2
     assert capsys.readouterr().err.strip() == "nnparity: Rscript stopped with status 4: no word"
+
+
+@pytest.mark.parametrize("transport", ["rpy2", "Rscript"])
+def test_ctrl_c_ends_the_run_soon(transport):
+    if transport == "rpy2":
+        pytest.importorskip("rpy2.rinterface")
+    words = ["parity", "--sizes", "64,30,10", "--epochs", "100000", "--bridge", transport]
+    command = [sys.executable, "-u", "-m", "nnparity", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        for line in run.stdout:
+            if line.startswith("Bridge:"):
+                break
+        time.sleep(2)  # steps are being taken
+        run.send_signal(signal.SIGINT)
+        try:
+            said = run.communicate(timeout=60)[1]
+        finally:
+            run.kill()
+    assert run.returncode == 130
+    assert said.strip() == "nnparity: interrupted."
 
 
 # --- trace and compare -----------------------------------------------------------------------------------------------
