@@ -102,9 +102,8 @@ PLOT_HELP <- "Usage: nnparity plot [OPTIONS] WHAT MODEL FILE
 
 # A number as the user types it.
 one_number <- function(text, option) {
-  value <- suppressWarnings(as.double(text))
-  if (is.na(value)) stop_input(paste0(option, " must be a number, not ", describe(text)))
-  value
+  if (!is_decimal(trimws(text))) stop_input(paste0(option, " must be a number, not ", describe(text)))
+  as.double(text)
 }
 
 # A whole number as the user types it.
@@ -192,11 +191,14 @@ help_text <- function(text, rows) {
 
 # A data set; the label's column, where it is given, makes it a CSV file, and so does a task that asks for another
 # reading.
-load_any <- function(path, labels = NULL, label = "auto", task = "auto") {
+load_any <- function(path, labels = NULL, label = "auto", task = "auto", model = NULL) {
   column <- if (grepl("^[0-9]+$", label)) as.double(label) else label
-  data <- if (label == "auto") load_data(path, labels) else load_csv(path, label = column)
+  read <- function(classes = "auto") {
+    load_csv(path, column, classes = classes, inputs = model$features, known = model$targets$classes)
+  }
+  data <- if (label == "auto" && (!is.null(labels) || !is_table(path))) load_data(path, labels) else read()
   if (task != "auto" && is.null(data$classes) == (task == "classes")) {
-    return(load_csv(path, label = column, classes = task == "classes"))
+    return(read(task == "classes"))
   }
   data
 }
@@ -218,36 +220,59 @@ named_table <- function(X, features) {
 split_validation <- function(sample, validation, label, task) {
   if (is.null(validation)) return(list(sample, NULL))
   if (file.exists(validation)) return(list(sample, load_any(validation, NULL, label, task)))
-  count <- one_number(validation, "--validation")
+  count <- suppressWarnings(as.double(validation))
   rows <- nrow(sample$X)
-  held <- if (count > 0 && count < 1) trunc(rows * count) else count
-  if (held != trunc(held) || held <= 0 || held >= rows) {
+  held <- if (isTRUE(count > 0 && count < 1)) trunc(rows * count) else count
+  if (!is.finite(held) || held != trunc(held) || held <= 0 || held >= rows) {
     stop_input(paste0(
-      "--validation must be a share below 1, a number of rows below ", rows, ", or a file, not ", validation
+      "--validation must be a share below 1, a number of rows below ", rows, ", or a file, not ", describe(validation)
     ))
   }
   unname(split_data(sample, rows - held))
 }
 
-# Inputs for a model, with or without a label column beside them.
+# Inputs for a model, with or without labels beside them.
 load_inputs <- function(path, model, labels = NULL, label = "auto") {
-  data <- load_any(path, labels, label)
-  if (ncol(data$X) == model$network$sizes[1L] - 1 && label == "auto") {
-    bare <- load_csv(path, label = "last", classes = FALSE)
-    return(cbind(bare$X, bare$y, deparse.level = 0))
-  }
+  column <- if (grepl("^[0-9]+$", label)) as.double(label) else label
+  data <- load_features(path, model$network$sizes[1L], model$features, model$targets$classes, column, labels)
   named_table(data$X, data$features)
 }
 
+# Writes a text file whole or not at all.
 write_text <- function(lines, path) {
-  written <- tryCatch(
-    {
-      suppressWarnings(writeLines(lines, path))
-      TRUE
-    },
-    error = function(error) FALSE
-  )
-  if (!written) stop_input(paste0(path, ": expected a place to write to, but it is none"))
+  check_written(write_lines_whole(lines, path), path)
+}
+
+# --- places to write to ----------------------------------------------------------------------------------------------
+
+# An input error where no file could be written, said before the work begins. path: the file; NULL for none. replaced:
+# whether the file is written beside its place and then moved there.
+check_place <- function(path, replaced = FALSE) {
+  reason <- if (!is.null(path)) place_refusal(path, replaced)
+  if (!is.null(reason)) {
+    shown <- if (nzchar(path)) path else "''"
+    stop_input(paste0(shown, ": expected a place to write to, but ", reason))
+  }
+}
+
+# Why no file could be written there, or NULL.
+place_refusal <- function(path, replaced) {
+  if (!nzchar(path)) return("it is none")
+  folder <- if (endsWith(path, "/")) path else dirname(path)
+  if (dir.exists(path)) return("is a directory")
+  if (file.exists(folder) && !dir.exists(folder)) return("not a directory")
+  if (!dir.exists(folder)) return("no such file or directory")
+  written <- if ((replaced && !is_device(path)) || !file.exists(path)) folder else path
+  if (file.access(written, 2L) != 0L) "permission denied"
+}
+
+# An input error where no picture could be drawn: its ending, its place.
+check_picture_place <- function(path) {
+  if (is.null(path)) return(invisible())
+  name <- basename(path)
+  ending <- if (grepl("^.+[.]", name)) tolower(sub("^.*[.]", "", name)) else ""
+  check_word(ending, FORMATS, paste("the ending of", path))
+  check_place(path)
 }
 
 # --- commands --------------------------------------------------------------------------------------------------------
@@ -257,6 +282,9 @@ command_train <- function(words) {
   parsed <- parse_arguments(words, TRAIN_OPTIONS, "DATA")
   options <- parsed$options
   check_word(options$task, TASKS, "--task")
+  check_place(options$model, replaced = TRUE)
+  check_place(options$history, replaced = TRUE)
+  check_picture_place(options$plot)
   sample <- load_any(parsed$arguments, options$labels, options$label, options$task)
   parts <- split_validation(sample, options$validation, options$label, options$task)
   sample <- parts[[1L]]
@@ -301,7 +329,7 @@ command_train <- function(words) {
     write_text(c(paste(HISTORY_COLUMNS, collapse = ","), rows), options$history)
   }
   if (!is.null(options$plot)) save_picture(plot_history(history, trained$plan$metric), options$plot)
-  writeLines(c(describe_model(trained), paste("saved as", options$model)))
+  show_lines(c(describe_model(trained), paste("saved as", options$model)))
   0L
 }
 
@@ -311,7 +339,7 @@ command_predict <- function(words) {
   model <- load_model(parsed$arguments[[1L]])
   outputs <- predict_outputs(model, load_inputs(parsed$arguments[[2L]], model, options$labels, options$label))
   lines <- prediction_lines(model, decode_targets(model$targets, outputs), if (options$outputs) outputs)
-  if (is.null(options$out)) writeLines(lines) else write_text(lines, options$out)
+  if (is.null(options$out)) show_lines(lines) else write_text(lines, options$out)
   0L
 }
 
@@ -341,16 +369,20 @@ quoted <- function(text) {
 command_evaluate <- function(words) {
   parsed <- parse_arguments(words, EVALUATE_OPTIONS, c("MODEL", "DATA"))
   options <- parsed$options
+  check_picture_place(options$plot)
   model <- load_model(parsed$arguments[[1L]])
-  sample <- load_any(parsed$arguments[[2L]], options$labels, options$label, model_task(model))
+  if (!is.null(options$plot) && length(model$targets$classes) == 0L) {
+    stop_input("--plot draws the confusion matrix of classes, and this model predicts numbers")
+  }
+  sample <- load_any(parsed$arguments[[2L]], options$labels, options$label, model_task(model), model)
   table <- named_table(sample$X, sample$features)
   values <- evaluate_model(model, table, sample$y, options$top)
-  writeLines(paste(nrow(sample$X), "observations"))
-  writeLines(sprintf("%-16s %.6g", names(values), values))
+  show_lines(paste(nrow(sample$X), "observations"))
+  show_lines(sprintf("%-16s %.6g", names(values), values))
   classes <- model$targets$classes
   if (length(classes) > 0L) {
     counts <- confusion_matrix(t(predict_outputs(model, table)), t(encode_targets(model$targets, sample$y)))
-    writeLines(c("", confusion_lines(counts, classes)))
+    show_lines(c("", confusion_lines(counts, classes)))
     if (!is.null(options$plot)) draw_confusion(counts, classes, options$plot)
   }
   0L
@@ -363,12 +395,14 @@ draw_confusion <- function(counts, classes, path) {
 
 # The confusion matrix as text, in columns of one width.
 confusion_lines <- function(counts, classes) {
-  width <- max(nchar(max(counts)), nchar(classes)) + 1L
+  width <- max(nchar(sprintf("%d", max(counts))), nchar(classes)) + 1L
   head <- max(nchar(classes))
-  rows <- apply(counts, 1L, function(row) paste(formatC(row, width = width), collapse = ""))
+  # formatC() would write an umlaut as <U+00FC> in the locale C.
+  spaces <- function(text, width) strrep(" ", width - nchar(text))
+  columns <- function(text) paste0(spaces(text, width), text, collapse = "")
   c(
-    paste0(strrep(" ", head), paste(formatC(classes, width = width), collapse = "")),
-    paste0(formatC(classes, width = -head), rows)
+    paste0(strrep(" ", head), columns(classes)),
+    paste0(classes, spaces(classes, head), apply(counts, 1L, function(row) columns(sprintf("%d", row))))
   )
 }
 
@@ -401,7 +435,7 @@ regions_picture <- function(model, options, path) {
 # What --data names.
 required_data <- function(model, options) {
   if (is.null(options$data)) stop_input("this picture needs observations: give --data")
-  load_any(options$data, options$labels, options$label, model_task(model))
+  load_any(options$data, options$labels, options$label, model_task(model), model)
 }
 
 PICTURES <- list(history = history_picture, confusion = confusion_picture, regions = regions_picture)

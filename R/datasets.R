@@ -84,12 +84,17 @@ load_idx <- function(path, labels = NULL, scale = TRUE) {
 # in the first line), and blank lines do not count.
 # label: the label's column: its name, its number, "first" or "last". "auto" takes the column named label, class,
 # target, digit, species or y; else the only one with text in the first row; else the last, or the first where the last
-# is constant.
+# is constant. NULL: there is no label, and y has no columns.
 # header: whether the first line names the columns. "auto": it does if some column has no number there and one below.
 # classes: whether labels are classes. "auto": text is; whole numbers are where they are at most 100 and begin with 0 or
 # 1 (or are -1 and 1); others are numbers to predict. A first column whose name is empty holds the row names that
 # write.csv writes, and is left out.
-load_csv <- function(path, label = "auto", header = "auto", classes = "auto") {
+# inputs: names of the columns of X, in their order; where the file has them all, the others are left out, and none of
+# these is the label that "auto" takes.
+# known: the classes there are: of the last column and the first, "auto" takes the one that holds nothing else.
+load_csv <- function(
+  path, label = "auto", header = "auto", classes = "auto", inputs = character(), known = character()
+) {
   rows <- csv_rows(path)
   named <- has_header(rows, header)
   names <- if (named) rows$fields[[1L]]
@@ -105,16 +110,62 @@ load_csv <- function(path, label = "auto", header = "auto", classes = "auto") {
   }
   columns <- seq_len(widths[[1L]])
   if (named && names[[1L]] == "") columns <- columns[-1L]
-  if (length(columns) < 2L) {
+  if (length(columns) < 2L && !is.null(label)) {
     stop_input(sprintf("%s: expected at least two columns, features and a label, not %d", path, length(columns)))
   }
   fields <- matrix(unlist(body$fields, use.names = FALSE), ncol = widths[[1L]], byrow = TRUE)
-  labels_at <- label_column(path, label, names, fields[1L, columns], columns, fields)
-  at <- setdiff(columns, labels_at)
+  wanted <- columns_of(inputs, names, columns)
+  if (identical(label, "auto") && length(wanted) == length(columns)) {
+    stop_input(sprintf("%s: expected a column of labels beside the %d of training", path, length(inputs)))
+  }
+  free <- if (identical(label, "auto")) setdiff(columns, wanted) else columns
+  labels_at <- if (!is.null(label)) label_column(path, label, names, free, fields, known, length(wanted) > 0L)
+  at <- setdiff(if (length(wanted) > 0L) wanted else columns, labels_at)
   X <- matrix(parse_numbers(fields[, at]), nrow = nrow(fields))
   if (!all(is.finite(X))) stop_at_field(path, X, fields, at, body$lines, names)
+  features <- if (named) names[at]
+  if (is.null(label)) {
+    return(new_dataset(X, matrix(0, nrow(X), 0L), NULL, features, basename(path)))
+  }
   target <- read_labels(path, fields[, labels_at], body$lines, classes)
-  new_dataset(X, target$y, target$classes, if (named) names[at], basename(path))
+  new_dataset(X, target$y, target$classes, features, basename(path))
+}
+
+# What a network is to be asked about, with or without labels beside it: a data set whose y, where it has columns, says
+# nothing about what is looked for. count: how many features there are; a table of so many columns has no label. inputs,
+# known, label: as in `load_csv`; a table with names must have all of `inputs`. labels: as in `load_data`.
+load_features <- function(path, count, inputs = character(), known = character(), label = "auto", labels = NULL) {
+  if (!is.null(labels) || !is_table(path)) {
+    return(load_data(path, labels))
+  }
+  rows <- csv_rows(path)
+  named <- has_header(rows, "auto")
+  columns <- rows$fields[[1L]]
+  if (named && columns[[1L]] == "") columns <- columns[-1L]
+  if (identical(label, "auto")) {
+    if (named && anyDuplicated(columns) == 0L) {
+      missing <- setdiff(inputs, columns)
+      if (length(missing) > 0L) {
+        stop_input(sprintf("%s: expected the columns of training, but '%s' is missing", path, missing[[1L]]))
+      }
+      if (length(inputs) > 0L) {
+        return(load_csv(path, NULL, inputs = inputs))
+      }
+    }
+    if (length(columns) == count) {
+      return(load_csv(path, NULL))
+    }
+  }
+  load_csv(path, label, inputs = inputs, known = known)
+}
+
+# Whether there is a CSV file at the path, and no word, folder or other format.
+is_table <- function(path) {
+  check_path(path, "path")
+  if (dir.exists(path) || (path %in% names(DATASETS) && !file.exists(path))) {
+    return(FALSE)
+  }
+  kind_of(read_bytes(path, 8)) == "csv"
 }
 
 # A part of the observations for training, and the rest: list(training, rest). training: how many, a whole number or a
@@ -301,8 +352,8 @@ labels_beside <- function(images) {
 label_names <- c("label", "class", "target", "digit", "species", "y")
 decimal_pattern <- "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 
-is_decimal <- function(fields) {
-  grepl(decimal_pattern, fields, useBytes = TRUE)
+is_decimal <- function(text) {
+  grepl(decimal_pattern, text, useBytes = TRUE)
 }
 
 # The fields of every line that is not blank, with its number: list(fields, lines).
@@ -359,7 +410,8 @@ has_header <- function(start, header) {
   any(is_decimal(second[common]) & !is_decimal(first[common]))
 }
 
-label_column <- function(path, label, names, first, columns, fields) {
+# The label's column; apart: whether the names tell it from the inputs.
+label_column <- function(path, label, names, columns, fields, known, apart) {
   last <- columns[[length(columns)]]
   if (identical(label, "first")) {
     return(columns[[1L]])
@@ -384,12 +436,39 @@ label_column <- function(path, label, names, first, columns, fields) {
   if (length(named) > 0L) {
     return(named[[1L]])
   }
-  texts <- columns[!is_decimal(first)]
+  first <- fields[1L, columns]
+  texts <- columns[!is_decimal(first) & (!apart | length(known) == 0L | first %in% known)]
   if (length(texts) == 1L) {
     return(texts)
   }
+  decide(unique(c(columns[[1L]], last)), fields, known)
+}
+
+# Where the inputs stand; nothing where the names do not tell.
+columns_of <- function(inputs, names, columns) {
+  there <- names[columns]
+  if (anyDuplicated(there) > 0L || !all(inputs %in% there)) {
+    return(integer())
+  }
+  columns[match(inputs, there)]
+}
+
+# What holds classes that are known is the label; and one that never changes is none: images end in a white pixel where
+# their label comes first.
+decide <- function(candidates, fields, known) {
+  holding <- candidates[vapply(candidates, function(j) all(class_name(fields[, j]) %in% known), NA)]
+  if (length(holding) == 1L) {
+    return(holding)
+  }
+  last <- candidates[[length(candidates)]]
   constant <- nrow(fields) > 1L && all(fields[, last] == fields[1L, last])
-  if (constant) columns[[1L]] else last
+  if (constant) candidates[[1L]] else last
+}
+
+class_name <- function(field) {
+  numbers <- is_decimal(field)
+  field[numbers] <- sprintf("%.15g", as.double(field[numbers]))
+  field
 }
 
 # The first field, row by row, that is no finite number ends it all in one sentence.

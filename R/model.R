@@ -59,7 +59,7 @@ input_table <- function(X, features = character()) {
       if (length(missing) > 0L) {
         stop_input(paste0("X must have the columns of training, but '", missing[1L], "' is missing"))
       }
-      X <- X[features]
+      X <- X[match(features, names)] # by place, for a name may be empty
       names <- features
     }
     numbers <- vapply(X, function(column) (is.numeric(column) || is.logical(column)) && !is.factor(column), NA)
@@ -132,8 +132,9 @@ evaluate_model <- function(model, X, y, k = 5) {
 # The model in a few lines of text.
 describe_model <- function(model) {
   sizes <- model$network$sizes
-  layers <- length(sizes) - 1L
-  parameters <- sum((sizes[seq_len(layers)] + 1) * sizes[-1L])
+  layers <- seq_len(length(sizes) - 1L)
+  fan_in <- sizes[layers] + !layers %in% model$network$no_bias
+  parameters <- sum(fan_in * sizes[-1L])
   state <- model$state
   lines <- c(
     sprintf(

@@ -105,22 +105,22 @@ seed_numbers <- function(random_seed) {
 entries_model <- function(entries) {
   constants <- entry(entries, "constants", 5)
   sizes <- entry(entries, "sizes")
-  activations <- text_entry(entries, "activations")
+  activations <- text_entry(entries, "activations", max(1, length(sizes) - 1))
   hidden <- activations[-length(activations)]
   network <- define_network(
     sizes, if (length(hidden) > 0L) hidden else "linear", activations[length(activations)],
-    text_entry(entries, "loss")[1L], constants[1L], constants[2L], constants[3L], entry(entries, "no_bias"),
+    text_entry(entries, "loss", 1), constants[1L], constants[2L], constants[3L], entry(entries, "no_bias"),
     constants[4L], constants[5L]
   )
   optimizer <- do.call(define_optimizer, c(
-    list(text_entry(entries, "optimizer")[1L], entry(entries, "eta", 1), first_or_none(entry(entries, "clip_norm"))),
+    list(text_entry(entries, "optimizer", 1), entry(entries, "eta", 1), first_or_none(entry(entries, "clip_norm"))),
     prefixed_numbers(entries, "optimizer.")
   ))
   plan <- do.call(define_training, c(
     list(
-      entry(entries, "epochs", 1), entry(entries, "batch", 1), text_entry(entries, "schedule")[1L],
-      entry(entries, "dropout", 1), first_or_none(entry(entries, "patience")), text_entry(entries, "monitor")[1L],
-      text_entry(entries, "metric")[1L]
+      entry(entries, "epochs", 1), entry(entries, "batch", 1), text_entry(entries, "schedule", 1),
+      entry(entries, "dropout", 1), first_or_none(entry(entries, "patience")), text_entry(entries, "monitor", 1),
+      text_entry(entries, "metric", 1)
     ),
     prefixed_numbers(entries, "schedule.")
   ))
@@ -136,7 +136,8 @@ entries_model <- function(entries) {
     memory[[name]] <- saved
   }
   progress <- entry(entries, "progress", 5)
-  columns <- lapply(HISTORY_COLUMNS, function(name) entry(entries, paste0("history.", name)))
+  for (k in c(1, 3, 4, 5)) check_count(progress[k], paste0("progress[", k, "]"), 0)
+  columns <- lapply(HISTORY_COLUMNS, function(name) entry(entries, paste0("history.", name), progress[1L]))
   best <- list(W = list(), b = list())
   if (!is.null(entries[["best.W1"]])) best <- entry_parameters(entries, "best.", layers)
   if (length(best$W) > 0L) check_parameters(network, best$W, best$b)
@@ -147,36 +148,49 @@ entries_model <- function(entries) {
       random_seed = saved_seed(entry(entries, "random_seed")), epoch = progress[1L], history = if (nrow(history) > 0L) history else data.frame(),
       best_value = progress[2L],
       best_epoch = progress[3L], best_W = best$W, best_b = best$b, halvings = progress[4L], halved = progress[5L],
-      stopped = text_entry(entries, "stopped")[1L]
+      stopped = text_entry(entries, "stopped", 1)
     ),
     class = "training_state"
   )
+  name <- check_word(text_entry(entries, "scaling", 1), names(SCALINGS), "scaling")
+  scaled <- if (name == "none") 0 else sizes[1L]
   scaling <- list(
-    name = text_entry(entries, "scaling")[1L], shift = entry(entries, "scaling.shift"),
-    width = entry(entries, "scaling.width")
+    name = name, shift = entry(entries, "scaling.shift", scaled), width = entry(entries, "scaling.width", scaled)
   )
+  units <- sizes[layers + 1L]
   targets <- list(
-    classes = text_entry(entries, "classes"), numeric = entry(entries, "classes.numeric", 1) == 1,
-    units = sizes[layers + 1L]
+    classes = text_or_none(entries, "classes", max(2, units)), numeric = entry(entries, "classes.numeric", 1) == 1,
+    units = units
   )
-  features <- text_entry(entries, "features")
-  new_model(network, optimizer, plan, state, scaling, targets, features, text_entry(entries, "arithmetic")[1L])
+  features <- text_or_none(entries, "features", sizes[1L])
+  arithmetic <- get_arithmetic(text_entry(entries, "arithmetic", 1))$name
+  new_model(network, optimizer, plan, state, scaling, targets, features, arithmetic)
 }
 
 # The numbers of that name, `size` of them where it is given; otherwise an input error.
 entry <- function(entries, name, size = NULL) {
   value <- entries[[name]]
   if (!is.numeric(value)) stop_input(paste0("expected an entry ", name, " of numbers, found none"))
-  if (!is.null(size) && length(value) != size) {
+  if (is.null(size)) return(value)
+  if (length(value) != size) {
     stop_input(paste0("expected ", size, " numbers in ", name, ", found ", length(value)))
+  }
+  as.vector(value)
+}
+
+# The text of that name, `size` words of it where it is given; otherwise an input error.
+text_entry <- function(entries, name, size = NULL) {
+  value <- entries[[name]]
+  if (!is.character(value)) stop_input(paste0("expected an entry ", name, " of text, found none"))
+  if (!is.null(size) && length(value) != size) {
+    stop_input(paste0("expected ", size, " words in ", name, ", found ", length(value)))
   }
   value
 }
 
-# The text of that name; otherwise an input error.
-text_entry <- function(entries, name) {
-  if (!is.character(entries[[name]])) stop_input(paste0("expected an entry ", name, " of text, found none"))
-  entries[[name]]
+# The text of that name, `size` words or none; otherwise an input error.
+text_or_none <- function(entries, name, size) {
+  if (length(text_entry(entries, name)) > 0L) text_entry(entries, name, size) else character()
 }
 
 # The one number, or NULL where there is none.
@@ -212,25 +226,7 @@ saved_seed <- function(values) {
 # Writes entries to a file beside the path, then moves it there.
 write_entries <- function(entries, path) {
   lines <- c(MODEL_FILE_HEADER, vapply(names(entries), function(name) entry_line(name, entries[[name]]), ""))
-  partial <- file.path(dirname(path), paste0(".", basename(path), ".", Sys.getpid()))
-  written <- tryCatch(
-    suppressWarnings({
-      file <- file(partial, "wb")
-      on.exit(close(file))
-      writeLines(enc2utf8(lines), file, useBytes = TRUE)
-      TRUE
-    }),
-    error = function(error) FALSE
-  )
-  if (written) {
-    on.exit()
-    close(file)
-    written <- suppressWarnings(file.rename(partial, path))
-  }
-  if (!written) {
-    unlink(partial)
-    stop_input(paste0(path, ": expected a place to write to, but it is none"))
-  }
+  check_written(write_lines_whole(lines, path), path)
   invisible(path)
 }
 

@@ -9,20 +9,38 @@ COLOURS <- c(
 )
 FORMATS <- c("png", "pdf", "svg")
 
-# Evaluates `draw` with a file as its device, `width` by `height` inches. path: ends in .png, .pdf or .svg. dots: per
-# inch, for PNG.
+# Evaluates `draw` with a file as its device, `width` by `height` inches. path: ends in .png, .pdf or .svg; an old file
+# is replaced once the new one is drawn. dots: per inch, for PNG.
 save_picture <- function(draw, path, width = 8, height = 3.4, dots = 100) {
   ending <- tolower(sub("^.*[.]", "", basename(path)))
   check_word(ending, FORMATS, paste("the ending of", path))
-  if (!dir.exists(dirname(path))) stop_input(paste0(path, ": expected a place to write to, but it is none"))
-  switch(ending,
+  obstacle <- replace_file(path, function(partial) {
+    draw_on_file(draw, partial, ending, width, height, dots)
+  }, paste0(".", ending))
+  check_written(obstacle, path)
+  invisible(path)
+}
+
+# Evaluates `draw` with a file of that format as its device. Returns what stood in the way of the file, or NULL.
+draw_on_file <- function(draw, path, ending, width, height, dots) {
+  obstacle <- obstacle_in(switch(ending,
     png = grDevices::png(path, width * dots, height * dots, res = dots),
     pdf = grDevices::pdf(path, width, height),
     svg = grDevices::svg(path, width, height)
-  )
-  on.exit(grDevices::dev.off())
-  force(draw)
-  invisible(path)
+  ))
+  if (!is.null(obstacle)) return(obstacle)
+  device <- grDevices::dev.cur()
+  tryCatch(force(draw), finally = obstacle <- obstacle_in(grDevices::dev.off(device)))
+  if (is.null(obstacle) && !is_whole_picture(path, ending)) obstacle <- "Not all of it could be written"
+  obstacle
+}
+
+# Whether the file ends as its format does: PNG and SVG do not say that the disk is full.
+is_whole_picture <- function(path, ending) {
+  if (!file.exists(path)) return(FALSE)
+  bytes <- utils::tail(readBin(path, "raw", file.size(path)), 12L)
+  last <- c(png = "IEND", pdf = "%%EOF", svg = "</svg>")[[ending]]
+  grepl(last, rawToChar(bytes[bytes != as.raw(0L)]), fixed = TRUE, useBytes = TRUE)
 }
 
 # Loss and metric by epoch, of training and, where there are some, of validation data. history: of a training state.
@@ -66,17 +84,19 @@ plot_confusion <- function(counts, classes) {
 }
 
 # What a network of two inputs takes each place of the plane for, with the observations. model: with two inputs and
-# classes. X: n x 2. y: a factor of its classes. grid: places along each side.
+# classes. X: n x 2. y: n labels of its classes. grid: places along each side.
 plot_regions <- function(model, X, y, grid = 200) {
   if (model$network$sizes[1L] != 2 || length(model$targets$classes) == 0L) {
     stop_input(paste0(
       "regions need a network of 2 inputs that predicts classes, not one of ", model$network$sizes[1L], " inputs"
     ))
   }
+  own <- classify(t(encode_targets(model$targets, y)))
   before <- graphics::par(mar = c(4, 4, 1, 1), las = 1)
   on.exit(graphics::par(before))
   axis_places <- function(x) {
     margin <- 0.06 * (max(x) - min(x))
+    if (margin == 0) margin <- max(0.5, 1e-4 * abs(x[[1L]])) # one value alone is given some width
     seq(min(x) - margin, max(x) + margin, length.out = grid)
   }
   x1 <- axis_places(X[, 1L])
@@ -89,7 +109,7 @@ plot_regions <- function(model, X, y, grid = 200) {
     xlab = "x1", ylab = "x2", useRaster = TRUE
   )
   size <- max(0.7, 6 / nrow(X))
-  graphics::points(X[, 1L], X[, 2L], pch = 21, bg = colours[as.integer(y)], col = "white", lwd = 0.3, cex = size)
+  graphics::points(X[, 1L], X[, 2L], pch = 21, bg = colours[own], col = "white", lwd = 0.3, cex = size)
 }
 
 # Grey or RGB images side by side. images: one image per row, from 0 (white for grey ones) to 1. titles: one above

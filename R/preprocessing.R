@@ -118,11 +118,10 @@ label_values <- function(y) {
   list(values = text, words = if (is.factor(y)) levels(y) else sort_labels(unique(text)))
 }
 
-# Labels in their order: by size where all are numbers, else by code point.
+# Labels in their order: by size where all are decimal numbers, else by code point.
 sort_labels <- function(labels) {
   labels <- sort(labels, method = "radix")
-  numbers <- suppressWarnings(as.double(labels))
-  if (anyNA(numbers)) labels else labels[order(numbers)]
+  if (all(is_decimal(labels))) labels[order(as.double(labels))] else labels
 }
 
 # Labels' names, the same in both languages: numbers by 15 digits, logical values as FALSE and TRUE.

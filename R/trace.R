@@ -188,14 +188,7 @@ format_number <- function(x) {
 
 # Write a text file whole or not at all.
 write_text_atomically <- function(path, text) {
-  folder <- dirname(path)
-  if (!dir.exists(folder) || file.access(folder, 2L) != 0L) {
-    stop_input(sprintf("'%s' must be writable, but it is not: No such file or directory", path))
-  }
-  temporary <- tempfile(basename(path), tmpdir = folder, fileext = ".part")
-  on.exit(unlink(temporary))
-  stream <- file(temporary, "wb")
-  tryCatch(writeLines(text, stream, sep = "\n"), finally = close(stream))
-  file.rename(temporary, path)
+  obstacle <- write_lines_whole(text, path)
+  if (!is.null(obstacle)) stop_input(sprintf("'%s' must be writable, but it is not: %s", path, obstacle))
   invisible(NULL)
 }

@@ -130,8 +130,9 @@ def load_idx(path: str | Path, labels: str | Path | None = None, scale: bool = T
 
 
 def load_csv(
-    path: str | Path, label: str | int = "auto", header: str | bool = "auto", classes: str | bool = "auto"
-) -> Dataset:
+    path: str | Path, label: str | int | None = "auto", header: str | bool = "auto", classes: str | bool = "auto",
+    inputs: Sequence[str] = (), known: Sequence[str] = (),
+) -> Dataset:  # fmt: skip
     """Load a table of numbers with one column of labels, gzipped or not.
 
     Parameters
@@ -140,10 +141,13 @@ def load_csv(
         count.
     label : the label's column: its name, its number from 1, "first" or "last". "auto" takes the column named label,
         class, target, digit, species or y; else the only one with text in the first row; else the last, or the first
-        where the last is constant.
+        where the last is constant. None: there is no label, and y has no columns.
     header : whether the first line names the columns. "auto": it does if a column has no number there and one below.
     classes : whether labels are classes. "auto": text is; whole numbers are where they are at most 100 and begin
         with 0 or 1 (or are −1 and 1); others are numbers to predict.
+    inputs : names of the columns of X, in their order; where the file has them all, the others are left out, and none
+        of these is the label that "auto" takes.
+    known : the classes there are: of the last column and the first, "auto" takes the one that holds nothing else.
 
     Returns
     -------
@@ -167,12 +171,16 @@ def load_csv(
         stop_input(f"{path}: expected at least one row of data, not a header alone")
     width = len(start[0][1])
     columns = [j for j in range(width) if names is None or j > 0 or names[0] != ""]
-    if len(columns) < 2:
+    if len(columns) < 2 and label is not None:
         stop_input(f"{path}: expected at least two columns, features and a label, not {len(columns)}")
     _check_width(path, body[0], width)
-    candidates = _label_columns(path, label, names, columns, body[0][1])
+    wanted = _columns_of(inputs, names, columns)
+    if label == "auto" and len(wanted) == len(columns):
+        stop_input(f"{path}: expected a column of labels beside the {len(inputs)} of training")
+    free = [j for j in columns if j not in wanted] if label == "auto" else columns
+    candidates = [] if label is None else _label_columns(path, label, names, free, body[0][1], known if wanted else ())
 
-    sure = [j for j in columns if j not in candidates]
+    sure = [j for j in wanted or columns if j not in candidates]
     lines: list[int] = []
     texts: dict[int, list[str]] = {j: [] for j in candidates}
     values = array("d")
@@ -182,16 +190,59 @@ def load_csv(
         for j in candidates:
             texts[j].append(fields[j])
         values.extend(_numbers(path, line, fields, sure, names))
-    labels_at = _decide(candidates, texts)
 
     X = np.frombuffer(values).reshape(len(lines), len(sure))
+    if label is None:
+        return Dataset(X, np.empty((len(lines), 0)), None, _names_at(names, sure), Path(path).name)
+    labels_at = _decide(candidates, texts, known)
     for j in candidates:  # undecided until now, and no label: numbers after all
-        if j != labels_at:
+        if j != labels_at and not wanted:
             column = [_numbers(path, line, {j: text}, [j], names) for line, text in zip(lines, texts[j], strict=True)]
             X = np.insert(X, 0 if j == columns[0] else X.shape[1], np.array(column)[:, 0], axis=1)
     y, words = _labels(path, texts[labels_at], lines, classes)
-    features = None if names is None else tuple(names[j] for j in columns if j != labels_at)
+    features = _names_at(names, wanted or columns, labels_at)
     return Dataset(X, y, words, features, Path(path).name)
+
+
+def load_features(
+    path: str | Path, count: int, inputs: Sequence[str] = (), known: Sequence[str] = (), label: str | int = "auto",
+    labels: str | Path | None = None,
+) -> Dataset:  # fmt: skip
+    """Load what a network is to be asked about, with or without labels beside it.
+
+    Parameters
+    ----------
+    path, labels : as in `load_data`.
+    count : how many features there are: a table of so many columns has no label.
+    inputs, known, label : as in `load_csv`; a table with names must have all of `inputs`.
+
+    Returns
+    -------
+    Dataset whose y, where it has columns, says nothing about what is looked for
+    """
+    if labels is not None or not is_table(path):
+        return load_data(path, labels)
+    start = list(islice(_csv_rows(path), 2))
+    first = start[0][1]
+    names = first if _has_header(start, "auto") else None
+    columns = first if names is None or names[0] != "" else names[1:]
+    if label == "auto":
+        if names is not None and len(set(columns)) == len(columns):
+            missing = [name for name in inputs if name not in columns]
+            if missing:
+                stop_input(f"{path}: expected the columns of training, but '{missing[0]}' is missing")
+            if inputs:
+                return load_csv(path, None, inputs=inputs)
+        if len(columns) == count:
+            return load_csv(path, None)
+    return load_csv(path, label, inputs=inputs, known=known)
+
+
+def is_table(path: str | Path) -> bool:
+    """Tell whether there is a CSV file at the path, and no word, folder or other format."""
+    if Path(path).is_dir() or (str(path) in DATASETS and not Path(path).exists()):
+        return False
+    return _kind_of(_read_bytes(path, 8)) == "csv"
 
 
 def load_pickle(path: str | Path) -> tuple[Dataset, ...]:
@@ -393,8 +444,9 @@ _LABEL_NAMES = ("label", "class", "target", "digit", "species", "y")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 
 
-def _is_number(field: str) -> bool:
-    return _NUMBER.fullmatch(field) is not None
+def is_decimal(text: str) -> bool:
+    """Tell whether a text is a decimal number, as R and Python alike read it."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def _csv_rows(path: str | Path) -> Iterator[Row]:
@@ -432,8 +484,8 @@ def _has_header(start: list[Row], header: str | bool) -> bool:
         stop_input(f"header must be 'auto', true or false, not {describe(header)}")
     first = start[0][1]
     if len(start) == 1:
-        return not any(map(_is_number, first))
-    return any(_is_number(below) and not _is_number(above) for above, below in zip(first, start[1][1], strict=False))
+        return not any(map(is_decimal, first))
+    return any(is_decimal(below) and not is_decimal(above) for above, below in zip(first, start[1][1], strict=False))
 
 
 def _check_width(path: str | Path, row: Row, width: int) -> None:
@@ -442,8 +494,9 @@ def _check_width(path: str | Path, row: Row, width: int) -> None:
 
 
 def _label_columns(
-    path: str | Path, label: str | int, names: list[str] | None, columns: list[int], first: list[str]
-) -> list[int]:
+    path: str | Path, label: str | int, names: list[str] | None, columns: list[int], first: list[str],
+    known: Sequence[str],
+) -> list[int]:  # fmt: skip
     # The label's column; the first and the last one where only all the rows can tell.
     if label in ("first", "last"):
         return [columns[0] if label == "first" else columns[-1]]
@@ -458,30 +511,50 @@ def _label_columns(
             stop_input(f"label must be a column's name or number from 1 to {columns[-1] + 1}, not {describe(label)}")
         return [int(number) - 1]
     named = [j for j in columns if names is not None and names[j].lower() in _LABEL_NAMES]
-    texts = [j for j in columns if not _is_number(first[j])]
+    texts = [j for j in columns if not is_decimal(first[j]) and (not known or first[j] in known)]
     if named or len(texts) == 1:
         return (named or texts)[:1]
-    return [columns[0], columns[-1]]
+    return sorted({columns[0], columns[-1]})
 
 
-def _decide(candidates: list[int], texts: dict[int, list[str]]) -> int:
-    # A label that never changes is none: images end in a white pixel where their label comes first.
-    last = texts[candidates[-1]]
+def _columns_of(inputs: Sequence[str], names: list[str] | None, columns: list[int]) -> list[int]:
+    # Where the inputs stand; none where the names do not tell.
+    there = [] if names is None else [names[j] for j in columns]
+    if len(set(there)) < len(there) or not set(inputs) <= set(there):
+        return []
+    return [columns[there.index(name)] for name in inputs]
+
+
+def _names_at(names: list[str] | None, columns: list[int], label: int | None = None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names[j] for j in columns if j != label)
+
+
+def _decide(candidates: list[int], fields: dict[int, list[str]], known: Sequence[str]) -> int:
+    # What holds classes that are known is the label; and one that never changes is none: images end in a white pixel
+    # where their label comes first.
+    last = fields[candidates[-1]]
+    holding = [j for j in candidates if {_class_name(field) for field in fields[j]} <= set(known)]
+    if len(set(holding)) == 1:
+        return holding[0]
     constant = len(last) > 1 and len(set(last)) == 1
     return candidates[0 if constant else -1]
+
+
+def _class_name(field: str) -> str:
+    return f"{float(field):.15g}" if is_decimal(field) else field
 
 
 def _numbers(
     path: str | Path, line: int, fields: Sequence[str] | Mapping[int, str], at: list[int], names: list[str] | None
 ) -> list[float]:
-    # float() takes more than a number, too: nan, inf, 1_000.
+    # float() takes more than a number, too: nan, inf, 1_000, digits of other scripts.
     try:
         values = [float(fields[j]) for j in at]
     except ValueError:
         values = [math.nan]
-    if all(map(math.isfinite, values)) and not any("_" in fields[j] for j in at):
+    if all(map(math.isfinite, values)) and not any("_" in fields[j] or not fields[j].isascii() for j in at):
         return values
-    wrong = next(j for j in at if not (_is_number(fields[j]) and math.isfinite(float(fields[j]))))
+    wrong = next(j for j in at if not (is_decimal(fields[j]) and math.isfinite(float(fields[j]))))
     name = "" if names is None else f" ({names[wrong]})"
     return stop_input(f"{path}, line {line}, column {wrong + 1}{name}: expected a finite number, not '{fields[wrong]}'")
 
@@ -493,11 +566,11 @@ def _labels(
     if not (isinstance(classes, bool) or classes == "auto"):
         stop_input(f"classes must be 'auto', true or false, not {describe(classes)}")
     for field, line in zip(fields, lines, strict=True):
-        if field.lower() in ("", "na", "nan") or (_is_number(field) and not math.isfinite(float(field))):
+        if field.lower() in ("", "na", "nan") or (is_decimal(field) and not math.isfinite(float(field))):
             stop_input(f"{path}, line {line}: expected a label, not '{field}'")
-        if classes is False and not _is_number(field):
+        if classes is False and not is_decimal(field):
             stop_input(f"{path}, line {line}: expected a number as label, not '{field}'")
-    if not all(map(_is_number, fields)):
+    if not all(map(is_decimal, fields)):
         words = tuple(sorted(set(fields)))
         place = {word: k for k, word in enumerate(words)}
         return np.array([place[field] for field in fields], np.int64), words

@@ -48,11 +48,13 @@ def top_k_accuracy(A: Array, Y: Array, k: int = 5) -> float:
 
     Parameters
     ----------
-    A, Y : n_L × m, outputs and targets.
+    A, Y : n_L × m, outputs and targets; one unit stands for two classes.
     k : how many; of equal outputs, those of earlier units come first.
     """
     k = check_count(k, "k")
     target = classify(Y)
+    if A.shape[0] == 1:  # the class that is not taken comes second
+        return float(np.count_nonzero((classify(A) != target) < k) / Y.shape[1])
     own = A[target, np.arange(A.shape[1])]
     before = np.arange(A.shape[0])[:, np.newaxis] < target
     rank = ((own < A) | ((own == A) & before)).sum(axis=0)

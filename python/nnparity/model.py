@@ -221,7 +221,8 @@ def describe_model(model: Model) -> list[str]:
     """The model in a few lines of text."""
     network, state = model.network, model.state
     shape = "-".join(str(size) for size in network.sizes)
-    parameters = sum((n_in + 1) * n_out for n_in, n_out in zip(network.sizes, network.sizes[1:], strict=False))
+    fan_in = [n + (layer not in network.no_bias) for layer, n in enumerate(network.sizes[:-1], start=1)]
+    parameters = sum(n_in * n_out for n_in, n_out in zip(fan_in, network.sizes[1:], strict=True))
     lines = [
         f"{shape} network, {', '.join(network.activations)}; loss {network.loss}; {parameters} parameters",
         f"{model.optimizer.name}, eta {model.optimizer.eta:.6g}, batches of {model.plan.batch}; "

@@ -15,16 +15,18 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnparity.checks import InputError, stop_input
+from nnparity.arithmetic import get_arithmetic
+from nnparity.checks import InputError, check_count, check_word, stop_input
 from nnparity.model import Model
 from nnparity.network import check_parameters, define_network
 from nnparity.optimizers import define_optimizer, initial_state
-from nnparity.preprocessing import Scaling, Targets
+from nnparity.preprocessing import SCALINGS, Scaling, Targets
 from nnparity.random import r_from_state
 from nnparity.training import TrainingState, define_training
 
@@ -124,19 +126,20 @@ def entries_model(entries: Entries) -> Model:
     """The model out of its entries, checked as if the user had typed it."""
     slope, huber_delta, elu_alpha, l1, l2 = entry(entries, "constants", 5).tolist()
     sizes = entry(entries, "sizes").tolist()
-    activations = text_entry(entries, "activations")
+    activations = text_entry(entries, "activations", max(1, len(sizes) - 1))
     network = define_network(
-        sizes, activations[:-1] or "linear", activations[-1], text_entry(entries, "loss")[0],
+        sizes, activations[:-1] or "linear", activations[-1], text_entry(entries, "loss", 1)[0],
         slope, huber_delta, elu_alpha, entry(entries, "no_bias").tolist(), l1, l2,
     )  # fmt: skip
     optimizer = define_optimizer(
-        text_entry(entries, "optimizer")[0], entry(entries, "eta", 1)[0], first_or_none(entry(entries, "clip_norm")),
+        text_entry(entries, "optimizer", 1)[0], entry(entries, "eta", 1)[0], first_or_none(entry(entries, "clip_norm")),
         **prefixed_numbers(entries, "optimizer."),
     )  # fmt: skip
     plan = define_training(
-        entry(entries, "epochs", 1)[0], entry(entries, "batch", 1)[0], text_entry(entries, "schedule")[0],
-        entry(entries, "dropout", 1)[0], first_or_none(entry(entries, "patience")), text_entry(entries, "monitor")[0],
-        text_entry(entries, "metric")[0], **prefixed_numbers(entries, "schedule."),
+        entry(entries, "epochs", 1)[0], entry(entries, "batch", 1)[0], text_entry(entries, "schedule", 1)[0],
+        entry(entries, "dropout", 1)[0], first_or_none(entry(entries, "patience")),
+        text_entry(entries, "monitor", 1)[0], text_entry(entries, "metric", 1)[0],
+        **prefixed_numbers(entries, "schedule."),
     )  # fmt: skip
     W, b = entry_parameters(entries, "", len(sizes) - 1)
     W, b = check_parameters(network, W, b)
@@ -146,44 +149,56 @@ def entries_model(entries: Entries) -> Model:
         if np.atleast_1d(zeros).shape != saved.shape:
             stop_input(f"state.{name} must have the shape of its parameter")
         memory[name] = float(saved[0]) if np.ndim(zeros) == 0 else saved
-    epoch, best_value, best_epoch, halvings, halved = entry(entries, "progress", 5).tolist()
-    columns = [entry(entries, f"history.{name}").tolist() for name in HISTORY_COLUMNS]
+    progress = entry(entries, "progress", 5).tolist()
+    epoch, best_epoch, halvings, halved = (check_count(progress[k], f"progress[{k + 1}]", 0) for k in (0, 2, 3, 4))
+    columns = [entry(entries, f"history.{name}", epoch).tolist() for name in HISTORY_COLUMNS]
     best = entry_parameters(entries, "best.", len(sizes) - 1) if "best.W1" in entries else ([], [])
     if best[0]:
         check_parameters(network, *best)
     state = TrainingState(
-        W=W, b=b, optimizer_state=memory, random_seed=saved_seed(entry(entries, "random_seed")), epoch=int(epoch),
+        W=W, b=b, optimizer_state=memory, random_seed=saved_seed(entry(entries, "random_seed")), epoch=epoch,
         history=[dict(zip(HISTORY_COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)],
-        best_value=best_value, best_epoch=int(best_epoch), best_W=best[0], best_b=best[1], halvings=int(halvings),
-        halved=int(halved), stopped=text_entry(entries, "stopped")[0],
+        best_value=progress[1], best_epoch=best_epoch, best_W=best[0], best_b=best[1], halvings=halvings,
+        halved=halved, stopped=text_entry(entries, "stopped", 1)[0],
     )  # fmt: skip
-    name = text_entry(entries, "scaling")[0]
-    scaling = Scaling(name, entry(entries, "scaling.shift"), entry(entries, "scaling.width"))
-    classes = text_entry(entries, "classes")
-    targets = Targets(tuple(classes), bool(entry(entries, "classes.numeric", 1)[0]), int(sizes[-1]))
-    features = tuple(text_entry(entries, "features"))
-    return Model(network, optimizer, plan, state, scaling, targets, features, text_entry(entries, "arithmetic")[0])
+    name = check_word(text_entry(entries, "scaling", 1)[0], SCALINGS, "scaling")
+    scaled = 0 if name == "none" else network.sizes[0]
+    scaling = Scaling(name, entry(entries, "scaling.shift", scaled), entry(entries, "scaling.width", scaled))
+    classes = text_or_none(entries, "classes", max(2, network.sizes[-1]))
+    targets = Targets(tuple(classes), bool(entry(entries, "classes.numeric", 1)[0]), network.sizes[-1])
+    features = tuple(text_or_none(entries, "features", network.sizes[0]))
+    arithmetic = get_arithmetic(text_entry(entries, "arithmetic", 1)[0]).name
+    return Model(network, optimizer, plan, state, scaling, targets, features, arithmetic)
 
 
 def entry(entries: Entries, name: str, size: int | None = None) -> Any:
     """The numbers of that name, `size` of them where it is given; otherwise InputError."""
     if name not in entries or isinstance(entries[name], list):
         stop_input(f"expected an entry {name} of numbers, found none")
-    if size is not None and entries[name].size != size:
+    if size is None:
+        return entries[name]
+    if entries[name].size != size:
         stop_input(f"expected {size} numbers in {name}, found {entries[name].size}")
-    return entries[name]
+    return entries[name].ravel(order="F")
 
 
-def text_entry(entries: Entries, name: str) -> list[str]:
-    """The text of that name; otherwise InputError."""
+def text_entry(entries: Entries, name: str, size: int | None = None) -> list[str]:
+    """The text of that name, `size` words of it where it is given; otherwise InputError."""
     if not isinstance(entries.get(name), list):
         stop_input(f"expected an entry {name} of text, found none")
+    if size is not None and len(entries[name]) != size:
+        stop_input(f"expected {size} words in {name}, found {len(entries[name])}")
     return entries[name]
+
+
+def text_or_none(entries: Entries, name: str, size: int) -> list[str]:
+    """The text of that name, `size` words or none; otherwise InputError."""
+    return text_entry(entries, name, size) if text_entry(entries, name) else []
 
 
 def first_or_none(values: Any) -> Any:
     """The one number, or None where there is none."""
-    return float(values[0]) if values.size else None
+    return float(values.ravel()[0]) if values.size else None
 
 
 def prefixed_numbers(entries: Entries, prefix: str) -> dict[str, float]:
@@ -208,15 +223,27 @@ def saved_seed(values: Any) -> Any:
 
 
 def write_entries(entries: Entries, path: str | Path) -> None:
-    """Write entries to a file beside the path, then move it there."""
+    """Write entries to a file, whole or not at all."""
+    write_whole([MODEL_FILE_HEADER, *(entry_line(name, value) for name, value in entries.items())], path)
+
+
+def write_whole(lines: Sequence[str], path: str | Path) -> None:
+    """Write lines to a file beside the path, then move it there; a device or a pipe is written to as it is."""
     path = Path(path)
-    lines = [MODEL_FILE_HEADER, *(entry_line(name, value) for name, value in entries.items())]
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    text = "\n".join(lines) + "\n"
+    if path.is_dir():
+        stop_input(f"{path}: expected a place to write to, but is a directory")
+    target = path.resolve() if path.is_symlink() else path
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-        partial.replace(path)
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8", newline="\n")
+            return
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        partial.replace(target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         stop_input(f"{path}: expected a place to write to, but {(error.strerror or 'it is none').lower()}")
 
 

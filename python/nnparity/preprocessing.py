@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nnparity.activations import activation_parts
 from nnparity.arithmetic import Array, exact_col_sums, get_arithmetic
 from nnparity.checks import check_finite, check_matrix, check_word, describe, stop_input
-from nnparity.datasets import look_like_classes
+from nnparity.datasets import is_decimal, look_like_classes
 from nnparity.metrics import classify
 from nnparity.network import NetworkDefinition
 
@@ -159,7 +159,7 @@ def fit_targets(y: Any, task: str = "auto", one_unit: bool = False) -> Targets:
     else:
         if task == "numbers":
             stop_input("y must be numbers for task 'numbers', not text or categories")
-        numeric = False
+        numeric = np.asarray(y).dtype.kind in "iuf"  # categories that are numbers
     if len(words) < 2:
         stop_input(f"y must hold at least two classes, not only {', '.join(words)}")
     return Targets(words, numeric, 1 if one_unit and len(words) == 2 else len(words))
@@ -184,12 +184,9 @@ def label_values(y: Any) -> tuple[NDArray[Any], tuple[str, ...] | None]:
 
 
 def sort_labels(labels: Iterable[str]) -> list[str]:
-    """Labels in their order: by size where all are numbers, else by code point."""
+    """Labels in their order: by size where all are decimal numbers, else by code point."""
     labels = sorted(labels)
-    try:
-        return sorted(labels, key=float)
-    except ValueError:
-        return labels
+    return sorted(labels, key=float) if all(map(is_decimal, labels)) else labels
 
 
 def label_text(label: Any) -> str:

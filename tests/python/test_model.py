@@ -1,5 +1,6 @@
 """Models: data at the door, scaling, classes, the file and what damages it, the estimator."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from nnparity import (
     train_model,
 )  # fmt: skip
 from nnparity.model import ENDINGS, describe_model, ending_note
+from nnparity.model_file import HISTORY_COLUMNS
 from nnparity.preprocessing import (
     apply_scaling,
     decode_targets,
@@ -66,6 +68,7 @@ LABELS = {
     "text of numbers by size": (["10", "9", "9", "10"], ("9", "10"), [1, 0, 0, 1]),
     "logical": ([True, False, True, True], ("FALSE", "TRUE"), [1, 0, 1, 1]),
     "categories": (pd.Categorical(["x", "y", "x", "y"], ["y", "x"]), ("y", "x"), [1, 0, 1, 0]),
+    "categories of numbers": (pd.Categorical([10.0, 2.0, 2.0, 10.0], [2.0, 10.0]), ("2", "10"), [1, 0, 0, 1]),
     "series of categories": (pd.Series(["u", "v", "u", "v"], dtype="category"), ("u", "v"), [0, 1, 0, 1]),
     "series of text": (pd.Series(["u", "v", "u", "v"]), ("u", "v"), [0, 1, 0, 1]),
 }
@@ -121,6 +124,8 @@ def test_unknown_class():
 def test_sort_labels():
     assert sort_labels({"10", "9", "-1"}) == ["-1", "9", "10"]
     assert sort_labels({"10", "9", "x"}) == ["10", "9", "x"]
+    assert sort_labels({"10_1", "9_1"}) == ["10_1", "9_1"]
+    assert sort_labels({"0x10", "9", "inf"}) == ["0x10", "9", "inf"]
 
 
 def test_raw_pixels_are_warned_of():
@@ -144,6 +149,8 @@ def test_metrics_by_hand():
     T = np.eye(3)[[0, 1, 0, 1]].T
     assert confusion_matrix(A, T).tolist() == [[1, 0, 1], [1, 1, 0], [0, 0, 0]]
     assert [top_k_accuracy(A, T, k) for k in (1, 2, 3)] == [0.5, 0.75, 1.0]
+    one, is_second = np.array([[0.7, 0.2, 0.6, 0.5]]), np.array([[1.0, 1.0, 0.0, 0.0]])
+    assert [top_k_accuracy(one, is_second, k) for k in (1, 2)] == [0.5, 1.0]
     y, a = np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 2.0, 5.0]])
     assert rmse(a, y) == pytest.approx((4 / 3) ** 0.5)
     assert r_squared(a, y) == pytest.approx(1 - 4 / 2)
@@ -202,6 +209,56 @@ def test_damaged_files(tmp_path, change, message):
     path.write_text(change(path.read_text()))
     with pytest.raises(InputError, match=message):
         load_model(path)
+
+
+def set_entry(text, name, line):
+    return re.sub(rf"^{re.escape(name)}\t.*$", lambda found: f"{name}\t{line}", text, flags=re.MULTILINE)
+
+
+ONE_WORD = ("loss", "optimizer", "schedule", "monitor", "metric", "scaling", "arithmetic", "stopped")
+HISTORY = [f"history.{name}" for name in HISTORY_COLUMNS]
+DAMAGED_ENTRIES = {
+    "activations": ("text\t0", "expected 2 words in activations, found 0"),
+    **{name: ("text\t0", f"expected 1 words in {name}, found 0") for name in ONE_WORD},
+    **{name: ("number\t1\t1", f"expected 2 numbers in {name}, found 1") for name in HISTORY},
+    **{f"{name} ": ("number\t3\t1\t2\t3", f"expected 2 numbers in {name}, found 3") for name in HISTORY},
+    "progress": ("number\t5\tNaN\t1\t1\t0\t0", "progress[1] must be a whole number of at least 0, not NaN"),
+    "progress ": ("number\t5\t2\t1\tInf\t0\t0", "progress[3] must be a whole number of at least 0, not Inf"),
+    "scaling ": ("text\t1\tzzz", "scaling must be one of none, unit, standard, not 'zzz'"),
+    "scaling.shift": ("number\t1\t0", "expected 0 numbers in scaling.shift, found 1"),
+    "arithmetic ": ("text\t1\texakt", "arithmetic must be one of fast, exact, not 'exakt'; did you mean 'exact'?"),
+    "classes": ("text\t1\ta", "expected 10 words in classes, found 1"),
+    "features": ("text\t1\ta", "expected 64 words in features, found 1"),
+    "constants": ("number\t1x4\t1\t1\t1\t1", "expected 5 numbers in constants, found 4"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGED_ENTRIES)
+def test_damaged_entries(tmp_path, name):
+    line, message = DAMAGED_ENTRIES[name]
+    path = tmp_path / "m.txt"
+    save_model(train_model(small(), X, Y), path)
+    path.write_text(set_entry(path.read_text(), name.strip(), line))
+    with pytest.raises(InputError) as refused:
+        load_model(path)
+    assert str(refused.value) == f"{path}: {message}"
+
+
+def test_places_that_are_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d.csv").write_text("")
+    for path in ("", ".", "d.csv/x"):
+        with pytest.raises(InputError, match="expected a place to write to, but"):
+            save_model(small(), path)
+    assert [path.name for path in tmp_path.iterdir()] == ["d.csv"]
+
+
+def test_parameters_are_counted_without_absent_biases():
+    points, classes, _ = CLUSTERS
+    counts = {(): 27, (1,): 23, (2,): 24, (1, 2): 20}
+    for no_bias, count in counts.items():
+        model = prepare_model(points, classes, hidden=4, no_bias=no_bias)
+        assert f"; {count} parameters" in describe_model(model)[0]
 
 
 def test_missing_file_and_folder(tmp_path):

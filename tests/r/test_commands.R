@@ -64,6 +64,52 @@ expect_match(
   refused("train", "clusters", "--resume", inside("s.txt"), "--epochs", "1"),
   "--epochs must be more than the 1 that the model has done, not 1"
 )
+
+# What is turned away before it costs a training.
+kinds <- rep(0:2, each = 20)
+rows <- data.frame(a = round(kinds + sin(1:60), 3), b = round(cos(1:60) - kinds, 3), kind = paste0("s", kinds))
+write_rows <- function(rows, name) utils::write.csv(rows, inside(name), row.names = FALSE, quote = FALSE)
+write_rows(rows, "words.csv")
+write_rows(rows[1:40, ], "two.csv")
+write_rows(data.frame(rows[1:2], y = rows$a - rows$b), "sums.csv")
+for (value in c("nan", "inf", "-inf", "nofile.csv", "", "60", "0", "1.5", "-1", "0.001")) {
+  wanted <- "--validation must be a share below 1, a number of rows below 60, or a file, not '"
+  expect_match(refused("train", inside("words.csv"), "--validation", value), paste0(wanted, value, "'"))
+}
+sorted <- c(inside("words.csv"), "--validation", "0.4", "--hidden", 4, "--epochs", 1, "--quiet")
+run("train", sorted, "--model", inside("w.txt"))
+expect_identical(load_model(inside("w.txt"))$network$sizes, c(2, 4, 3))
+place <- ": expected a place to write to, but "
+for (case in list(
+  c("--model", "", paste0("''", place, "it is none")),
+  c("--model", ".", paste0(".", place, "is a directory")),
+  c("--model", inside("words.csv/x"), paste0("words.csv/x", place, "not a directory")),
+  c("--model", inside("no/m.txt"), paste0("no/m.txt", place, "no such file or directory")),
+  c("--history", inside("no/h.csv"), paste0("no/h.csv", place, "no such file or directory")),
+  c("--history", ".", paste0(".", place, "is a directory")),
+  c("--plot", "z.gif", "the ending of z.gif must be one of png, pdf, svg, not 'gif'"),
+  c("--plot", ".png", "the ending of .png must be one of png, pdf, svg, not ''"),
+  c("--plot", "", "the ending of  must be one of png, pdf, svg, not ''"),
+  c("--plot", inside("no/z.png"), paste0("no/z.png", place, "no such file or directory"))
+)) {
+  model <- if (case[1] != "--model") c("--model", inside("never.txt"))
+  expect_match(refused("train", inside("words.csv"), "--epochs", 1, "--quiet", model, case[1:2]), case[3])
+  expect_false(file.exists(inside("never.txt")))
+}
+said_nothing <- run("evaluate", inside("c.txt"), "clusters", "--plot", "c.gif")
+expect_match(said_nothing$said, "the ending of c.gif must be one of png, pdf, svg")
+expect_identical(said_nothing$shown, character())
+run("train", inside("sums.csv"), "--task", "numbers", "--epochs", 1, "--quiet", "--model", inside("n.txt"))
+expect_match(
+  refused("evaluate", inside("n.txt"), inside("sums.csv"), "--plot", inside("c.png")),
+  "--plot draws the confusion matrix of classes, and this model predicts numbers"
+)
+two <- c(inside("two.csv"), "--loss", "binary_cross_entropy", "--epochs", 3, "--quiet", "--model", inside("b.txt"))
+run("train", two)
+shown <- run("evaluate", inside("b.txt"), inside("two.csv"), "--top", 1)$shown
+expect_identical(sub("^top_1_accuracy *", "", shown[4]), sub("^accuracy *", "", shown[3]))
+expect_false(any(grepl("top_", run("evaluate", inside("b.txt"), inside("two.csv"), "--top", 2)$shown)))
+
 expect_match(refused("trian"), "no such command: trian; did you mean train?")
 expect_match(refused("workload", "spirl"), "did you mean 'spiral'")
 expect_match(refused("workload", "spiral", "--out", "nowhere"), "nowhere: expected a folder for the picture, found none")
@@ -73,4 +119,43 @@ expect_match(paste(run("train", "--help")$shown, collapse = "\n"), "--output-act
 reached <- run_workload("xor", out = folder)
 expect_identical(reached[["accuracy"]], 1)
 expect_true(file.size(inside("xor.png")) > 1000)
+# What a table for a model of x1 and x2 may look like beside the plain one.
+rows <- unlist(lapply(1:9, function(i) sprintf(c("0.%d,0.3,0", "1.%d,0.9,1", "0.3,1.%d,2"), i)))
+writeLines(c("x1,x2,kind", rows), inside("t.csv"))
+run("train", inside("t.csv"), "--epochs", 5, "--quiet", "--hidden", 3, "--model", inside("t.txt"))
+writeLines(c("x1,x2,kind", "0.1,0.2,0", "0.3,0.4,1"), inside("plain.csv"))
+plain <- run("predict", inside("t.txt"), inside("plain.csv"), "--outputs")$shown
+expect_identical(length(plain), 3L)
+tables <- list(
+  c("x1,x2", "0.1,0.2", "0.3,0.4"), c("x2,x1", "0.2,0.1", "0.4,0.3"), c("x2,more,x1", "0.2,5,0.1", "0.4,5,0.3"),
+  c("id,x2,kind,x1", "q,0.2,1,0.1", "q,0.4,1,0.3"), c("x1,x2,k", "0.1,0.2,1", "0.3,0.4,1"),
+  c("y,x1,x2", "1,0.1,0.2", "1,0.3,0.4"), c("0.1,0.2", "0.3,0.4"), c("0.1,0.2,1", "0.3,0.4,1"),
+  c("1,0.1,0.2", "1,0.3,0.4")
+)
+for (table in tables) {
+  writeLines(table, inside("new.csv"))
+  expect_identical(run("predict", inside("t.txt"), inside("new.csv"), "--outputs")$shown, plain, info = table[[1L]])
+}
+for (table in tables[c(4, 5, 6, 8, 9)]) {
+  writeLines(table, inside("new.csv"))
+  expect_match(run("evaluate", inside("t.txt"), inside("new.csv"))$shown, "accuracy         0")
+}
+writeLines(c("x1,zz", "1,2", "3,4"), inside("lacks.csv"))
+lacking <- run("predict", inside("t.txt"), inside("lacks.csv"))
+expect_identical(lacking$status, 2L)
+expect_match(lacking$said, "lacks.csv: expected the columns of training, but 'x2' is missing")
+writeLines(c("x2,x1", "1,2", "3,4"), inside("bare.csv"))
+expect_match(
+  run("evaluate", inside("t.txt"), inside("bare.csv"))$said, "bare.csv: expected a column of labels beside the 2 of training"
+)
+writeLines(c("x,y", "1,2.5", "2,3.5", "3,4.25"), inside("one.csv"))
+run("train", inside("one.csv"), "--epochs", 1, "--quiet", "--model", inside("one.txt"))
+asked <- run("predict", inside("one.txt"), inside("one.csv"))$shown
+for (header in list("x", NULL)) {
+  writeLines(c(header, "1", "2", "3"), inside("bare.csv"))
+  expect_identical(run("predict", inside("one.txt"), inside("bare.csv"))$shown, asked)
+}
+expect_identical(sort_labels(c("10_1", "9_1")), c("10_1", "9_1"))
+expect_identical(sort_labels(c("9", "0x10", "inf")), c("0x10", "9", "inf"))
+
 unlink(folder, recursive = TRUE)

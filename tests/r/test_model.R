@@ -45,6 +45,8 @@ A <- matrix(c(0.7, 0.2, 0.1, 0.2, 0.5, 0.3, 0.1, 0.3, 0.6, 0.5, 0.5, 0), 3)
 truth <- diag(3)[, c(1, 2, 1, 2)]
 expect_identical(confusion_matrix(A, truth), matrix(c(1L, 1L, 0L, 0L, 1L, 0L, 1L, 0L, 0L), 3))
 expect_identical(vapply(1:3, function(k) top_k_accuracy(A, truth, k), 0), c(0.5, 0.75, 1))
+one <- matrix(c(0.7, 0.2, 0.6, 0.5), 1)
+expect_identical(vapply(1:2, function(k) top_k_accuracy(one, matrix(c(1, 1, 0, 0), 1), k), 0), c(0.5, 1))
 expect_equal(rmse(matrix(c(1, 2, 5), 1), matrix(c(1, 2, 3), 1)), sqrt(4 / 3))
 expect_equal(r_squared(matrix(c(1, 2, 5), 1), matrix(c(1, 2, 3), 1)), -1)
 
@@ -88,6 +90,39 @@ expect_match(damaged("eta\tnumber\t1\t0.5", "eta\tnumber\t1\tsystem('ls')"), "li
 expect_match(damaged("eta\tnumber\t1\t0.5", "eta\tnumber\t1\t-1"), "eta must be one finite number above 0, not -1")
 expect_match(damaged("loss\ttext\t1\tquadratic", "loss\ttext\t1\tquadratix"), "did you mean 'quadratic'")
 expect_match(damaged("sizes\tnumber\t3\t64\t7", "sizes\tnumber\t3\t64\t8"), "W1 must be 8 x 64, not 7 x 64")
+
+# One entry after the other is damaged.
+save_model(train_model(prepare_model(X, y, hidden = 7, epochs = 2), X, y), first)
+entry_refusal <- function(name, line) {
+  lines <- readLines(first)
+  at <- startsWith(lines, paste0(name, "\t"))
+  lines[at] <- paste0(name, "\t", line)
+  writeLines(lines, second)
+  sub(paste0(second, ": "), "", refusal(load_model(second)), fixed = TRUE)
+}
+expect_identical(entry_refusal("activations", "text\t0"), "expected 2 words in activations, found 0")
+for (name in c("loss", "optimizer", "schedule", "monitor", "metric", "scaling", "arithmetic", "stopped")) {
+  expect_identical(entry_refusal(name, "text\t0"), paste0("expected 1 words in ", name, ", found 0"))
+}
+for (name in paste0("history.", HISTORY_COLUMNS)) {
+  expect_identical(entry_refusal(name, "number\t1\t1"), paste0("expected 2 numbers in ", name, ", found 1"))
+  expect_identical(entry_refusal(name, "number\t3\t1\t2\t3"), paste0("expected 2 numbers in ", name, ", found 3"))
+}
+whole <- "must be a whole number of at least 0, not"
+expect_identical(entry_refusal("progress", "number\t5\tNaN\t1\t1\t0\t0"), paste("progress[1]", whole, "NaN"))
+expect_identical(entry_refusal("progress", "number\t5\t2\t1\tInf\t0\t0"), paste("progress[3]", whole, "Inf"))
+expect_identical(entry_refusal("scaling", "text\t1\tzzz"), "scaling must be one of none, unit, standard, not 'zzz'")
+expect_identical(entry_refusal("scaling.shift", "number\t1\t0"), "expected 0 numbers in scaling.shift, found 1")
+expect_match(entry_refusal("arithmetic", "text\t1\texakt"), "arithmetic must be one of fast, exact, not 'exakt'")
+expect_identical(entry_refusal("classes", "text\t1\ta"), "expected 10 words in classes, found 1")
+expect_identical(entry_refusal("features", "text\t1\ta"), "expected 64 words in features, found 1")
+
+# Absent biases are not counted.
+for (case in list(list(integer(), 27), list(1, 23), list(2, 24), list(1:2, 20))) {
+  model_of_4 <- prepare_model(X[, 1:2], factor(y %in% 0:3 + (y %in% 0:6)), hidden = 4, no_bias = case[[1]])
+  expect_match(describe_model(model_of_4)[1], paste0("; ", case[[2]], " parameters"))
+}
+
 expect_match(refusal(load_model(file.path(folder, "no.txt"))), "no such file")
 expect_match(refusal(save_model(model, file.path(folder, "no", "m.txt"))), "expected a place to write to")
 

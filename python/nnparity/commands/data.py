@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnparity.checks import stop_input
-from nnparity.commands.tables import one_number
-from nnparity.datasets import Dataset, load_csv, load_data, split_data
+from nnparity.checks import describe, stop_input
+from nnparity.datasets import Dataset, is_decimal, is_table, load_csv, load_data, load_features, split_data
 from nnparity.model import Model
 from nnparity.preprocessing import label_text
 
@@ -32,11 +32,8 @@ def labelled(data: Dataset) -> Labelled:
 
 def plain_classes(classes: tuple[str, ...]) -> Any:
     """The classes as an array: numbers where all their names are."""
-    try:
-        numbers = np.array([float(name) for name in classes])
-    except ValueError:
-        return np.array(classes)
-    return numbers if [label_text(value) for value in numbers.tolist()] == list(classes) else np.array(classes)
+    numbers = [float(name) for name in classes if is_decimal(name)]
+    return np.array(numbers if [label_text(value) for value in numbers] == list(classes) else classes)
 
 
 def named_table(X: Any, features: tuple[str, ...] | None) -> Any:
@@ -48,17 +45,28 @@ def named_table(X: Any, features: tuple[str, ...] | None) -> Any:
     return pd.DataFrame(X, columns=list(features))
 
 
-def load_labelled(path: str, labels: str | None = None, label: str = "auto", task: str = "auto") -> Labelled:
-    """Whatever is at the path, with its labels; `label` is the column of a CSV file, `task` what labels are."""
-    return labelled(load_any(path, labels, label, task))
+def load_labelled(
+    path: str, labels: str | None = None, label: str = "auto", task: str = "auto", model: Model | None = None
+) -> Labelled:
+    """Whatever is at the path, with its labels.
+
+    `label` is the column of a CSV file, `task` what labels are, `model` whose columns and classes they are.
+    """
+    return labelled(load_any(path, labels, label, task, model))
 
 
-def load_any(path: str, labels: str | None = None, label: str = "auto", task: str = "auto") -> Dataset:
+def load_any(
+    path: str, labels: str | None = None, label: str = "auto", task: str = "auto", model: Model | None = None
+) -> Dataset:
     """A data set; a label's column, or a task that asks for another reading, makes it a CSV file."""
     column: str | int = int(label) if label.isdecimal() else label
-    data = load_data(path, labels) if label == "auto" else load_csv(path, label=column)
+    inputs, known = ((), ()) if model is None else (model.features, model.targets.classes)
+    if label == "auto" and (labels is not None or not is_table(path)):
+        data = load_data(path, labels)
+    else:
+        data = load_csv(path, label=column, inputs=inputs, known=known)
     if task != "auto" and (data.classes is None) == (task == "classes"):
-        return load_csv(path, label=column, classes=task == "classes")
+        return load_csv(path, label=column, classes=task == "classes", inputs=inputs, known=known)
     return data
 
 
@@ -73,29 +81,35 @@ def split_validation(
     """The part for training, and what is held out: a share or a number of the rows, or another file."""
     if validation is None:
         return sample, None
-    if Path(validation).exists():
+    if os.path.exists(validation):
         return sample, load_labelled(validation, None, label, task)
-    count = one_number(validation, "--validation")
+    try:
+        count = float(validation)
+    except ValueError:
+        count = math.nan
     rows = sample.data.X.shape[0]
-    held = int(rows * count) if 0 < count < 1 else count
-    if held != int(held) or not 0 < held < rows:
-        stop_input(f"--validation must be a share below 1, a number of rows below {rows}, or a file, not {validation}")
+    held = math.floor(rows * count) if 0 < count < 1 else count
+    if not math.isfinite(held) or held != int(held) or not 0 < held < rows:
+        stop_input(
+            f"--validation must be a share below 1, a number of rows below {rows}, or a file, "
+            f"not {describe(validation)}"
+        )
     first, rest = split_data(sample.data, rows - int(held))
-    return labelled(first), labelled(rest)
+    return with_all_classes(first), with_all_classes(rest)
+
+
+def with_all_classes(part: Dataset) -> Labelled:
+    """A part of a data set, its labels categories: the classes of the whole are its classes, as R's factors have it."""
+    if part.classes is None:
+        return labelled(part)
+    import pandas as pd
+
+    labels = pd.Categorical.from_codes(part.y, categories=plain_classes(part.classes))
+    return Labelled(part, named_table(part.X, part.features), labels)
 
 
 def load_inputs(path: str, model: Model, labels: str | None = None, label: str = "auto") -> Any:
-    """Inputs for a model, with or without a label column beside them."""
-    data = load_any(path, labels, label)
-    if data.X.shape[1] == model.network.sizes[0] - 1 and label == "auto":
-        bare = load_csv(path, label="last", classes=False)
-        return np.column_stack([bare.X, bare.y])
+    """Inputs for a model, with or without labels beside them."""
+    column: str | int = int(label) if label.isdecimal() else label
+    data = load_features(path, model.network.sizes[0], model.features, model.targets.classes, column, labels)
     return named_table(data.X, data.features)
-
-
-def write_lines(lines: list[str], path: str) -> None:
-    """Write a text file."""
-    try:
-        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-    except OSError as error:
-        stop_input(f"{path}: expected a place to write to, but {(error.strerror or 'it is none').lower()}")

@@ -29,14 +29,19 @@ def command(model: str, data: str, **options: Any) -> int:
     \b
       nnparity evaluate digits.txt digits --plot confusion.png
     """
+    from nnparity.checks import stop_input
     from nnparity.commands.data import load_labelled, model_task
+    from nnparity.commands.outputs import check_picture_place
     from nnparity.metrics import confusion_matrix
     from nnparity.model import evaluate_model, predict_outputs
     from nnparity.model_file import load_model
     from nnparity.preprocessing import encode_targets
 
+    check_picture_place(options["plot"])
     trained = load_model(model)
-    sample = load_labelled(data, options["labels"], options["label"], model_task(trained))
+    if options["plot"] is not None and not trained.targets.classes:
+        stop_input("--plot draws the confusion matrix of classes, and this model predicts numbers")
+    sample = load_labelled(data, options["labels"], options["label"], model_task(trained), trained)
     values = evaluate_model(trained, sample.table, sample.labels, options["top"])
     click.echo(f"{sample.data.X.shape[0]} observations")
     for name, value in values.items():

@@ -81,7 +81,7 @@ def required_data(model: Any, options: dict[str, Any]) -> Any:
 
     if options["data"] is None:
         stop_input("this picture needs observations: give --data")
-    return load_labelled(options["data"], options["labels"], options["label"], model_task(model))
+    return load_labelled(options["data"], options["labels"], options["label"], model_task(model), model)
 
 
 PICTURES = {"history": history_picture, "confusion": confusion_picture, "regions": regions_picture}

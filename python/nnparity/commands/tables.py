@@ -18,16 +18,17 @@ Row = tuple[str, str, str, str, str]
 
 def one_number(text: str, option: str) -> float:
     """A number as the user types it."""
-    try:
-        return float(text)
-    except ValueError:
+    from nnparity.datasets import is_decimal
+
+    if not is_decimal(text.strip()):
         stop_input(f"{option} must be a number, not {describe(text)}")
+    return float(text)
 
 
 def one_count(text: str, option: str) -> int:
     """A whole number as the user types it."""
     value = one_number(text, option)
-    if value != value or value in (float("inf"), -float("inf")) or value != int(value):
+    if value in (float("inf"), -float("inf")) or value != int(value):
         stop_input(f"{option} must be a whole number, not {describe(text)}")
     return int(value)
 

@@ -73,12 +73,16 @@ def command(data: str, **options: Any) -> int:
 
     from nnparity.checks import check_word, stop_input
     from nnparity.commands.data import load_labelled, split_validation
+    from nnparity.commands.outputs import check_picture_place, check_place
     from nnparity.estimator import show_progress
     from nnparity.model import describe_model, model_inputs, prepare_model, train_model
     from nnparity.model_file import load_model, save_model
     from nnparity.preprocessing import TASKS, saturation_warning
 
     check_word(options["task"], TASKS, "--task")
+    check_place(options["model"], replaced=True)
+    check_place(options["history"], replaced=True)
+    check_picture_place(options["plot"])
     sample = load_labelled(data, options["labels"], options["label"], options["task"])
     sample, held = split_validation(sample, options["validation"], options["label"], options["task"])
     if options["resume"] is not None:
@@ -122,9 +126,8 @@ def command(data: str, **options: Any) -> int:
 
 def write_history(history: list[dict[str, float]], path: str) -> None:
     """The history as CSV, the same text as R writes."""
-    from nnparity.commands.data import write_lines
-    from nnparity.model_file import HISTORY_COLUMNS, number_text
+    from nnparity.model_file import HISTORY_COLUMNS, number_text, write_whole
 
     lines = [",".join(HISTORY_COLUMNS)]
     lines += [",".join(number_text(row[name]) for name in HISTORY_COLUMNS) for row in history]
-    write_lines(lines, path)
+    write_whole(lines, path)
