@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from nnparity import InputError, load_model
 from nnparity.cli import group
+from nnparity.commands.data import load_labelled
 from nnparity.workloads import WORKLOADS, run_workload
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -303,3 +304,15 @@ def test_a_device_is_written_to_and_stays(run, trained, words):
         run(*words, "/dev/full", *options)
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+def test_places_by_name_where_the_order_differs_and_row_names_are_no_input(run, tmp_path):
+    (tmp_path / "named.csv").write_text("x1,x2,kind\n1,2,a\n3,4,b\n2,1,a\n")
+    (tmp_path / "turned.csv").write_text("x2,kind,x1\n2,a,1\n4,b,3\n1,a,2\n")
+    run("train", "named.csv", "--epochs", 1, "--quiet")
+    sample = load_labelled("turned.csv", model=load_model("model.txt"))
+    assert sample.data.X.tolist() == [[1, 2], [3, 4], [2, 1]]
+    (tmp_path / "unnamed.csv").write_text("1,2,0\n3,4,1\n2,1,0\n")
+    (tmp_path / "rows.csv").write_text(",a,b\nr1,1,2\nr2,3,4\nr3,2,1\n")
+    run("train", "unnamed.csv", "--epochs", 1, "--quiet")
+    assert run("predict", "model.txt", "rows.csv") == run("predict", "model.txt", "unnamed.csv")

@@ -155,6 +155,18 @@ for (header in list("x", NULL)) {
   writeLines(c(header, "1", "2", "3"), inside("bare.csv"))
   expect_identical(run("predict", inside("one.txt"), inside("bare.csv"))$shown, asked)
 }
+writeLines(c("x1,x2,kind", "1,2,a", "3,4,b", "2,1,a"), inside("named.csv"))
+writeLines(c("x2,kind,x1", "2,a,1", "4,b,3", "1,a,2"), inside("turned.csv"))
+run("train", inside("named.csv"), "--epochs", 1, "--quiet", "--model", inside("named.txt"))
+turned <- load_any(inside("turned.csv"), model = load_model(inside("named.txt")))
+expect_identical(turned$X, rbind(c(1, 2), c(3, 4), c(2, 1)))
+writeLines(c("1,2,0", "3,4,1", "2,1,0"), inside("unnamed.csv"))
+writeLines(c(",a,b", "r1,1,2", "r2,3,4", "r3,2,1"), inside("rows.csv"))
+run("train", inside("unnamed.csv"), "--epochs", 1, "--quiet", "--model", inside("unnamed.txt"))
+expect_identical(
+  run("predict", inside("unnamed.txt"), inside("rows.csv"))$shown,
+  run("predict", inside("unnamed.txt"), inside("unnamed.csv"))$shown
+)
 expect_identical(sort_labels(c("10_1", "9_1")), c("10_1", "9_1"))
 expect_identical(sort_labels(c("9", "0x10", "inf")), c("0x10", "9", "inf"))
 
