@@ -72,7 +72,8 @@ class EmbeddedR:
         if threading.current_thread() is not threading.main_thread():
             raise ImportError("embedded R runs in the main thread only")
         self._rinterface = self._start()
-        self._server = self._rinterface.evalr(START.format(source=_r_path()))
+        with self._undisturbed():
+            self._server = self._rinterface.evalr(START.format(source=_r_path()))
 
     @classmethod
     def _start(cls) -> Any:
@@ -151,6 +152,10 @@ class RscriptBeside:
     name = "Rscript"
 
     def __init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
+        self._halfway = False
         rscript = shutil.which("Rscript")
         if rscript is None:
             stop_input(f"Rscript is not found: {INSTALL_R}")
@@ -170,6 +175,15 @@ class RscriptBeside:
         self._answers = os.fdopen(read, "rb")
 
     def carry(self, code: str, arrays: list[Array]) -> tuple[str, Sequence[Array], Any]:
+        if self._halfway:  # interrupted in an answer, whose rest would be taken for the next one
+            self.close()
+            self._start()
+        self._halfway = True
+        answer = self._carry(code, arrays)
+        self._halfway = False
+        return answer
+
+    def _carry(self, code: str, arrays: list[Array]) -> tuple[str, Sequence[Array], Any]:
         text = code.encode()
         assert self._process.stdin is not None
         try:
@@ -199,6 +213,7 @@ class RscriptBeside:
         raise BridgeError(f"Rscript stopped with status {self._process.returncode}: {last_words}")
 
     def close(self) -> None:
+        self._answers.close()  # first, for R may be writing one
         if self._process.stdin is not None and not self._process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
@@ -207,7 +222,6 @@ class RscriptBeside:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._answers.close()
         self._complaints.close()
 
 

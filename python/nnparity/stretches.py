@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
-import math
+import signal
+import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
 from nnparity.arithmetic import Array
@@ -57,7 +60,8 @@ def plan_stretches(
     sizes: Sequence[int], n: int, batch: int, total: int, shuffle: bool, arithmetic: str
 ) -> Iterator[Stretch]:
     """Divide a run of `total` steps on n samples; a stretch lies within an epoch."""
-    at_once = max(1, VALUES_AT_ONCE[arithmetic] // (3 * sum(sizes) * batch + 2 * math.prod(sizes[:2])))
+    weights = sum(n_before * n for n_before, n in itertools.pairwise(sizes))
+    at_once = max(1, VALUES_AT_ONCE[arithmetic] // (3 * sum(sizes) * batch + 2 * weights))
     per_epoch = -(-n // batch)
     step = 0
     while step < total:
@@ -82,22 +86,103 @@ def run_stretches(
     compared : called in this thread with each stretch and what `compare` said.
     seconds : language → time, which is added to.
     """
-    before: Stretch | None = None
-    with _one_blas_thread(), _collector_off(), ThreadPoolExecutor(1) as beside:
-        for stretch in itertools.chain(plan, [None]):
-            # First the comparison, then Python's steps: when these are there, the other thread has let go of the
-            # stretch before, and it is this one, R's own, that gives back R's memory with it.
-            said = None if before is None else beside.submit(compare, before)
-            if stretch is not None:
-                ours = beside.submit(timed, seconds, LANGUAGES[0], take, sides[0], stretch)
-                theirs = timed(seconds, LANGUAGES[1], take, sides[1], stretch)
-                stretch.taken = ours.result(), theirs
-            if before is not None and said is not None:
-                agrees = said.result()
-                compared(before, agrees)
-                if not agrees:
+    before = stretch = said = ours = theirs = None
+    with _noted_interrupts() as interrupts, _one_blas_thread(), OtherThread() as beside:
+        try:
+            for stretch in itertools.chain(plan, [None]):
+                # First the comparison, then Python's steps: when these are there, the other thread has let go of the
+                # stretch before, and it is this one, R's own, that gives back R's memory with it.
+                said = None if before is None else beside.submit(compare, before)
+                if stretch is not None:
+                    ours = beside.submit(timed, seconds, LANGUAGES[0], take, sides[0], stretch)
+                    theirs = timed(seconds, LANGUAGES[1], take, sides[1], stretch)
+                    stretch.taken = ours.result(), theirs
+                if before is not None and said is not None:
+                    agrees = said.result()
+                    compared(before, agrees)
+                    if not agrees:
+                        return
+                if interrupts:
                     return
-            before = stretch
+                before = stretch
+        except Exception as error:
+            # What its frames hold, R's memory among it, would wait in a cycle for a collector in whatever thread.
+            traceback.clear_frames(error.__traceback__)
+            before = stretch = said = ours = theirs = None
+            raise
+
+
+class OtherThread:
+    """A thread that does what it is given, one thing after the other, while Python's collector rests.
+
+    It has ended when its `with` has, however often that is interrupted.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="nnparity", daemon=True)
+        self._ended = threading.Event()
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Have it done; the answer is in the future."""
+        answer: Future[Any] = Future()
+        self._tasks.put((answer, work, arguments))
+        return answer
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            answer, work, arguments = task
+            try:
+                answer.set_result(work(*arguments))
+            except BaseException as error:
+                answer.set_exception(error)
+            del task, answer, work, arguments
+        self._ended.set()
+
+    def __enter__(self) -> OtherThread:
+        COLLECTOR.rest()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._tasks.put(None)
+        again: KeyboardInterrupt | None = None
+        while not self._ended.is_set():
+            try:
+                self._ended.wait()  # not join, which takes an interrupted thread for one that has ended
+            except KeyboardInterrupt as interrupt:
+                again = interrupt
+        COLLECTOR.go_on()
+        if again is not None:
+            raise again
+
+
+class Collector:
+    """Python's collector of cyclic garbage, which rests while there are runs.
+
+    The garbage may hold R's memory, and any thread may collect it.
+    """
+
+    def __init__(self) -> None:
+        self._runs, self._was_on, self._lock = 0, False, threading.Lock()
+
+    def rest(self) -> None:
+        """Count a run more; with the first one it stops."""
+        with self._lock:
+            if self._runs == 0:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._runs += 1
+
+    def go_on(self) -> None:
+        """Count a run less; with the last one it goes on."""
+        with self._lock:
+            self._runs -= 1
+            if self._runs == 0 and self._was_on:
+                gc.enable()
+
+
+COLLECTOR = Collector()
 
 
 def take(side: Side, stretch: Stretch) -> Taken:
@@ -129,24 +214,39 @@ def timed(seconds: dict[str, float], where: str, work: Callable[..., Any], *argu
 
 
 @contextlib.contextmanager
-def _collector_off() -> Iterator[None]:
-    """Keep Python's cyclic garbage from being collected: it may hold R's memory, and any thread may collect it."""
-    was_on = gc.isenabled()
-    gc.disable()
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Note a Ctrl-C, to be obeyed between two stretches, and raise only a second one at once.
+
+    Raised anywhere, it could be lost where R's memory is given back, or leave half an answer in a pipe.
+    """
+    noted: list[int] = []
+    usual = signal.default_int_handler
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not usual:
+        yield noted
+        return
+
+    def note(number: int, frame: Any) -> None:
+        noted.append(number)
+        if len(noted) > 1:
+            usual(number, frame)
+
+    signal.signal(signal.SIGINT, note)
     try:
-        yield
+        yield noted
     finally:
-        if was_on:
-            gc.enable()
+        signal.signal(signal.SIGINT, usual)
+    if noted:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
 def _one_blas_thread() -> Iterator[None]:
     """Keep each language's BLAS to one thread, unless the environment says how many.
 
-    They get in each other's way otherwise: on two cores, a run of 784-30-10 takes three times as long.
+    They get in each other's way otherwise: on two cores, a run of 784-30-10 takes three times as long.  OpenBLAS heeds
+    the main thread alone.
     """
-    if threads_are_given():
+    if threads_are_given() or threading.current_thread() is not threading.main_thread():
         yield
         return
     from threadpoolctl import threadpool_limits

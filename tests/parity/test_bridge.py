@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -158,3 +159,30 @@ def test_r_beside_has_a_thread_for_its_blas_unless_the_environment_says_how_many
     with open_bridge("Rscript") as bridge:
         code = f'list(x = as.double(Sys.getenv("{THREADS[-1]}")), y = as.double(nchar(Sys.getenv("{THREADS[0]}"))))'
         assert [float(value[0]) for value in bridge.evaluate(code).values()] == ([7, 0] if given else [1, 1])
+
+
+def test_an_interrupted_answer_is_not_taken_for_the_next_one():
+    class Impatient(RscriptBeside):
+        def _read(self, size):
+            if size == 8 and interrupts:
+                raise interrupts.pop()
+            return super()._read(size)
+
+    interrupts = []
+    transport = Impatient()
+    transport.carry("ask$about()", [])
+    interrupts.append(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        transport.carry("list(a = 1)", [])
+    assert transport.carry("list(b = 2)", [])[0] == "values\tb:1"
+    transport.close()
+
+
+def test_closing_does_not_wait_for_an_answer_that_nobody_reads():
+    transport = RscriptBeside()
+    transport._process.stdin.write(np.array([14.0, 0.0]).tobytes() + b"list(a=1:1e6 )")
+    transport._process.stdin.flush()
+    time.sleep(1)
+    began = time.monotonic()
+    transport.close()
+    assert time.monotonic() - began < 4  # after 5 it would be killed

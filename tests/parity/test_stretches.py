@@ -2,9 +2,10 @@
 
 import gc
 import os
+import signal
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -134,10 +135,83 @@ def test_what_the_comparison_raises_is_raised():
     assert gc.isenabled()
 
 
-def test_ctrl_c_goes_through():
-    sides = FakeSide(), FakeSide({3: KeyboardInterrupt()})
+def test_ctrl_c_is_obeyed_between_two_stretches():
+    def interrupt(stretch):
+        if stretch.first == 3:
+            signal.raise_signal(signal.SIGINT)
+        return True
+
+    class Signalling(FakeSide):
+        def steps(self, places):
+            if places[0][0] == 3:
+                signal.raise_signal(signal.SIGINT)
+            return super().steps(places)
+
+    sides = FakeSide(), Signalling()
     with pytest.raises(KeyboardInterrupt):
-        run(plan_of(3), sides)
+        run(plan_of(5), sides)
+    assert [max(side.stepped) for side in sides] == [(4, 4), (4, 4)]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert gc.isenabled()
+
+
+def test_a_second_ctrl_c_is_obeyed_at_once_and_no_thread_stays():
+    class Signalling(FakeSide):
+        def steps(self, places):
+            for _ in range(2):
+                signal.raise_signal(signal.SIGINT)
+            return super().steps(places)
+
+    slow = FakeSide()
+    slow.steps = lambda places: time.sleep(0.2) or list(places)
+    side = Signalling()
+    with pytest.raises(KeyboardInterrupt):
+        run(plan_of(5), (slow, side))
+    assert not side.stepped
+    assert not [thread for thread in threading.enumerate() if thread.name == "nnparity"]
+    assert gc.isenabled()
+
+
+def test_after_an_error_nothing_waits_for_the_collector():
+    gone = []
+
+    class Memory:
+        def __del__(self):
+            gone.append(threading.get_ident())
+
+    class Owning(FakeSide):
+        def steps(self, places):
+            return [Memory() for _ in places]
+
+    def compare(stretch):
+        held = stretch.taken  # as a frame of the comparison does
+        if stretch.first == 5:
+            error = RuntimeError("broken")
+            raise error
+        return bool(held)
+
+    gc.disable()
+    try:
+        with pytest.raises(RuntimeError, match="broken"):
+            run(plan_stretches([600, 600], 20, 1, 20, False, "exact"), (FakeSide(), Owning()), compare, keep=False)
+        assert gone == [threading.get_ident()] * 6
+    finally:
+        gc.enable()
+
+
+def test_runs_in_several_threads_leave_the_process_as_it_was(monkeypatch):
+    for name in THREADS:
+        monkeypatch.delenv(name, raising=False)
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        slowly = lambda stretch: time.sleep(0.001 * (stretch.first % 3)) or True  # noqa: E731
+        runs = [threading.Thread(target=run, args=(plan_of(5 + k), None, slowly)) for k in range(4)]
+        for one in runs:
+            one.start()
+            time.sleep(0.003)
+        for one in runs:
+            one.join()
+        assert blas_threads() == before
     assert gc.isenabled()
 
 
@@ -174,7 +248,7 @@ def test_r_s_memory_is_given_back_in_the_calling_thread(monkeypatch):
         def steps(self, places):
             return [Memory() for _ in places]
 
-    class Lingering(ThreadPoolExecutor):
+    class Lingering(stretches.OtherThread):
         """The other thread holds what it was given a while longer than until its answer is there."""
 
         def submit(self, work, *arguments):
@@ -187,7 +261,7 @@ def test_r_s_memory_is_given_back_in_the_calling_thread(monkeypatch):
             super().submit(hold)
             return answer
 
-    monkeypatch.setattr(stretches, "ThreadPoolExecutor", Lingering)
+    monkeypatch.setattr(stretches, "OtherThread", Lingering)
     run(plan_stretches([600, 600], 20, 1, 20, False, "exact"), (FakeSide(), Owning()), keep=False)
     assert len(gone) == 20
     assert set(gone) == {threading.get_ident()}
