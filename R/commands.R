@@ -192,15 +192,19 @@ help_text <- function(text, rows) {
 # A data set; the label's column, where it is given, makes it a CSV file, and so does a task that asks for another
 # reading.
 load_any <- function(path, labels = NULL, label = "auto", task = "auto", model = NULL) {
-  column <- if (grepl("^[0-9]+$", label)) as.double(label) else label
   read <- function(classes = "auto") {
-    load_csv(path, column, classes = classes, inputs = model$features, known = model$targets$classes)
+    load_csv(path, label_place(label), classes = classes, inputs = model$features, known = model$targets$classes)
   }
   data <- if (label == "auto" && (!is.null(labels) || !is_table(path))) load_data(path, labels) else read()
   if (task != "auto" && is.null(data$classes) == (task == "classes")) {
     return(read(task == "classes"))
   }
   data
+}
+
+# The label's column as `load_csv` takes it: digits are a number.
+label_place <- function(label) {
+  if (grepl("^[0-9]+$", label)) as.double(label) else label
 }
 
 # What the model's labels are.
@@ -220,7 +224,7 @@ named_table <- function(X, features) {
 split_validation <- function(sample, validation, label, task) {
   if (is.null(validation)) return(list(sample, NULL))
   if (file.exists(validation)) return(list(sample, load_any(validation, NULL, label, task)))
-  count <- suppressWarnings(as.double(validation))
+  count <- if (is_decimal(trimws(validation))) as.double(validation) else NaN
   rows <- nrow(sample$X)
   held <- if (isTRUE(count > 0 && count < 1)) trunc(rows * count) else count
   if (!is.finite(held) || held != trunc(held) || held <= 0 || held >= rows) {
@@ -233,8 +237,8 @@ split_validation <- function(sample, validation, label, task) {
 
 # Inputs for a model, with or without labels beside them.
 load_inputs <- function(path, model, labels = NULL, label = "auto") {
-  column <- if (grepl("^[0-9]+$", label)) as.double(label) else label
-  data <- load_features(path, model$network$sizes[1L], model$features, model$targets$classes, column, labels)
+  known <- model$targets$classes
+  data <- load_features(path, model$network$sizes[1L], model$features, known, label_place(label), labels)
   named_table(data$X, data$features)
 }
 
@@ -246,7 +250,7 @@ write_text <- function(lines, path) {
 # --- places to write to ----------------------------------------------------------------------------------------------
 
 # An input error where no file could be written, said before the work begins. path: the file; NULL for none. replaced:
-# whether the file is written beside its place and then moved there.
+# whether a file is written beside its place and then moved there; a device or a pipe is not.
 check_place <- function(path, replaced = FALSE) {
   reason <- if (!is.null(path)) place_refusal(path, replaced)
   if (!is.null(reason)) {

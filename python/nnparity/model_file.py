@@ -12,10 +12,8 @@ and then moved there: whoever looks sees the old one or the new one, never half 
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import numpy as np
 
 from nnparity.arithmetic import get_arithmetic
 from nnparity.checks import InputError, check_count, check_word, stop_input
+from nnparity.files import stop_unwritten, write_lines_whole
 from nnparity.model import Model
 from nnparity.network import check_parameters, define_network
 from nnparity.optimizers import define_optimizer, initial_state
@@ -224,27 +223,12 @@ def saved_seed(values: Any) -> Any:
 
 def write_entries(entries: Entries, path: str | Path) -> None:
     """Write entries to a file, whole or not at all."""
-    write_whole([MODEL_FILE_HEADER, *(entry_line(name, value) for name, value in entries.items())], path)
-
-
-def write_whole(lines: Sequence[str], path: str | Path) -> None:
-    """Write lines to a file beside the path, then move it there; a device or a pipe is written to as it is."""
-    path = Path(path)
-    text = "\n".join(lines) + "\n"
-    if path.is_dir():
-        stop_input(f"{path}: expected a place to write to, but is a directory")
-    target = path.resolve() if path.is_symlink() else path
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    lines = [MODEL_FILE_HEADER, *(entry_line(name, value) for name, value in entries.items())]
     try:
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8", newline="\n")
-            return
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(target)
+        write_lines_whole(lines, path)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        stop_input(f"{path}: expected a place to write to, but {(error.strerror or 'it is none').lower()}")
+        stop_unwritten(path, error)
+
 
 
 def entry_line(name: str, value: Any) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nnparity.checks import check_word, stop_input
+from nnparity.files import replace_file, stop_unwritten
 from nnparity.model import Model, predict_outputs
 
 # Okabe and Ito's colours, which colour-blind people tell apart; then four more for ten classes.
@@ -44,9 +45,9 @@ def save_picture(figure: Any, path: str | Path, dots: int = 100) -> None:
     ending = Path(path).suffix.removeprefix(".").lower()
     check_word(ending, FORMATS, f"the ending of {path}")
     try:
-        figure.savefig(path, dpi=dots, metadata={NOTES[ending]: None})
+        replace_file(path, lambda place: figure.savefig(place, dpi=dots, metadata={NOTES[ending]: None}), f".{ending}")
     except OSError as error:
-        stop_input(f"{path}: expected a place to write to, but {(error.strerror or 'it is none').lower()}")
+        stop_unwritten(path, error)
 
 
 def plot_history(history: Sequence[dict[str, float]], metric: str = "accuracy") -> Any:
@@ -119,6 +120,7 @@ def plot_regions(model: Model, X: ArrayLike, y: ArrayLike, grid: int = 200) -> A
     X, y = np.asarray(X, float), np.asarray(y)
     low, high = X.min(axis=0), X.max(axis=0)
     margin = 0.06 * (high - low)
+    margin = np.where(margin > 0, margin, np.maximum(0.5, 1e-4 * np.abs(low)))  # one value alone is given some width
     x1, x2 = (np.linspace(low[j] - margin[j], high[j] + margin[j], grid) for j in (0, 1))
     places = np.column_stack([np.tile(x1, grid), np.repeat(x2, grid)])
     outputs = predict_outputs(model, places)

@@ -91,7 +91,8 @@ def run_stretches(
         try:
             for stretch in itertools.chain(plan, [None]):
                 # First the comparison, then Python's steps: when these are there, the other thread has let go of the
-                # stretch before, and it is this one, R's own, that gives back R's memory with it.
+                # stretch before, and it is this one, R's own, that gives back R's memory with it.  (`theirs` keeps that
+                # of the last one until the other thread has ended.)
                 said = None if before is None else beside.submit(compare, before)
                 if stretch is not None:
                     ours = beside.submit(timed, seconds, LANGUAGES[0], take, sides[0], stretch)

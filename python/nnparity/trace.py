@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from nnparity.checks import stop_input
+from nnparity.files import write_lines_whole
 from nnparity.losses import loss_value
 from nnparity.network import backward, forward
 from nnparity.optimizers import apply_update
@@ -264,16 +263,7 @@ def format_number(x) -> str:
 
 def write_text_atomically(path, text) -> None:
     """Write a text file whole or not at all."""
-    path = Path(path)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        write_lines_whole([text.removesuffix("\n")], path)
     except OSError as error:
         stop_input(f"'{path}' must be writable, but it is not: {error.strerror}")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,15 +60,17 @@ def load_any(
     path: str, labels: str | None = None, label: str = "auto", task: str = "auto", model: Model | None = None
 ) -> Dataset:
     """A data set; a label's column, or a task that asks for another reading, makes it a CSV file."""
-    column: str | int = int(label) if label.isdecimal() else label
     inputs, known = ((), ()) if model is None else (model.features, model.targets.classes)
-    if label == "auto" and (labels is not None or not is_table(path)):
-        data = load_data(path, labels)
-    else:
-        data = load_csv(path, label=column, inputs=inputs, known=known)
+    read = partial(load_csv, path, label_place(label), inputs=inputs, known=known)
+    data = load_data(path, labels) if label == "auto" and (labels is not None or not is_table(path)) else read()
     if task != "auto" and (data.classes is None) == (task == "classes"):
-        return load_csv(path, label=column, classes=task == "classes", inputs=inputs, known=known)
+        return read(classes=task == "classes")
     return data
+
+
+def label_place(label: str) -> str | int:
+    """The label's column as `load_csv` takes it: digits are a number."""
+    return int(label) if label.isdecimal() else label
 
 
 def model_task(model: Model) -> str:
@@ -83,10 +86,7 @@ def split_validation(
         return sample, None
     if os.path.exists(validation):
         return sample, load_labelled(validation, None, label, task)
-    try:
-        count = float(validation)
-    except ValueError:
-        count = math.nan
+    count = float(validation) if is_decimal(validation.strip()) else math.nan
     rows = sample.data.X.shape[0]
     held = math.floor(rows * count) if 0 < count < 1 else count
     if not math.isfinite(held) or held != int(held) or not 0 < held < rows:
@@ -110,6 +110,6 @@ def with_all_classes(part: Dataset) -> Labelled:
 
 def load_inputs(path: str, model: Model, labels: str | None = None, label: str = "auto") -> Any:
     """Inputs for a model, with or without labels beside them."""
-    column: str | int = int(label) if label.isdecimal() else label
-    data = load_features(path, model.network.sizes[0], model.features, model.targets.classes, column, labels)
+    known = model.features, model.targets.classes
+    data = load_features(path, model.network.sizes[0], *known, label_place(label), labels)
     return named_table(data.X, data.features)

@@ -1,10 +1,20 @@
-"""Where the commands write to, looked at before the work begins: what cannot be written is said before it is lost."""
+"""What the commands write: text files, and the places, looked at before the work whose result would be lost."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from nnparity.checks import check_word, stop_input
+from nnparity.files import stop_unwritten, write_lines_whole
+
+
+def write_text(lines: Sequence[str], path: str) -> None:
+    """Write a text file whole or not at all."""
+    try:
+        write_lines_whole(lines, path)
+    except OSError as error:
+        stop_unwritten(path, error)
 
 
 def check_place(path: str | None, replaced: bool = False) -> None:

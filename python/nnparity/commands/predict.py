@@ -29,15 +29,16 @@ def command(model: str, data: str, **options: Any) -> int:
       nnparity predict digits.txt digits --out predictions.csv
     """
     from nnparity.commands.data import load_inputs
+    from nnparity.commands.outputs import write_text
     from nnparity.model import predict_outputs
-    from nnparity.model_file import load_model, write_whole
+    from nnparity.model_file import load_model
     from nnparity.preprocessing import decode_targets
 
     trained = load_model(model)
     outputs = predict_outputs(trained, load_inputs(data, trained, options["labels"], options["label"]))
     lines = prediction_lines(trained, decode_targets(trained.targets, outputs), outputs if options["outputs"] else None)
     if options["out"] is not None:
-        write_whole(lines, options["out"])
+        write_text(lines, options["out"])
     else:
         click.echo("\n".join(lines))
     return 0

@@ -126,8 +126,9 @@ def command(data: str, **options: Any) -> int:
 
 def write_history(history: list[dict[str, float]], path: str) -> None:
     """The history as CSV, the same text as R writes."""
-    from nnparity.model_file import HISTORY_COLUMNS, number_text, write_whole
+    from nnparity.commands.outputs import write_text
+    from nnparity.model_file import HISTORY_COLUMNS, number_text
 
     lines = [",".join(HISTORY_COLUMNS)]
     lines += [",".join(number_text(row[name]) for name in HISTORY_COLUMNS) for row in history]
-    write_whole(lines, path)
+    write_text(lines, path)
